@@ -1,0 +1,1 @@
+"""Plugins that need only Kubernetes. Registered like any other plugin; none yet."""

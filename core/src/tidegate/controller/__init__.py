@@ -1,0 +1,1 @@
+"""L4: the controller process: flags, signals, wiring. No rule of a rollout."""

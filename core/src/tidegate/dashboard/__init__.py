@@ -1,0 +1,1 @@
+"""L4: the web page. Nothing is served yet."""

@@ -1,0 +1,1 @@
+"""tidegate's router for ingress-nginx."""
