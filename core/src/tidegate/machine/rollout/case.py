@@ -1,0 +1,321 @@
+"""What one pass is about, worked out once: the revisions, the position, and which situation it is."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+from functools import cached_property
+from typing import Any
+
+from tidegate.api import intstr, names
+from tidegate.api.rollout import Canary, Rollout
+from tidegate.api.status import RolloutStatus
+from tidegate.api.steps import Step
+from tidegate.machine import hashing
+from tidegate.machine.observed import Observed, Problem, ReplicaSetView
+from tidegate.machine.replicas import Bounds
+from tidegate.machine.rollout.validate import problems
+
+
+class Situation(StrEnum):
+    """The closed set of cases; the first that applies, from the top."""
+
+    DELETING = "deleting"  # deletionTimestamp is set: nothing is done any more
+    INVALID = "invalid"  # the spec, or something it names, cannot work: nothing is scaled or routed
+    UNSIZED = "unsized"  # spec.replicas is absent: it is written first, so that autoscalers can work
+    NEW_REVISION = "new revision"  # no ReplicaSet runs the template yet
+    RESET = "reset"  # template or steps changed: the update starts over
+    STEADY = "steady"  # the new revision is the stable one
+    ABORTED = "aborted"  # all traffic goes back to stable
+    UPDATING = "updating"  # on the way from stable to new (or the first deployment)
+
+
+@dataclass(frozen=True)
+class Case:
+    """One observation with the questions every rule asks answered once.
+
+    Names follow the Rollout API: new, stable and others are ReplicaSets; R is `replicas`; `total` is what weights add up
+    to; `index` is the current step (clamped into 0..n), None without steps.
+    """
+
+    seen: Observed
+    problems: tuple[Problem, ...]
+
+    @classmethod
+    def of(cls, seen: Observed) -> Case:
+        """The case of an observation."""
+        return cls(seen, problems(seen))
+
+    @property
+    def now(self) -> datetime:
+        return self.seen.now
+
+    @property
+    def rollout(self) -> Rollout:
+        return self.seen.rollout
+
+    @property
+    def status(self) -> RolloutStatus:
+        return self.seen.rollout.status
+
+    @property
+    def replicas(self) -> int:
+        return self.rollout.replicas
+
+    @cached_property
+    def canary(self) -> Canary:
+        """The canary strategy; an empty one where another strategy is configured (then the spec is a problem)."""
+        return self.rollout.spec.strategy.canary or Canary()
+
+    @property
+    def steps(self) -> list[Step]:
+        return self.canary.steps
+
+    @property
+    def routed(self) -> bool:
+        """Whether traffic routing is configured; without it the canary is basic: pods are the traffic."""
+        return self.canary.traffic_routing is not None
+
+    @cached_property
+    def total(self) -> int:
+        """What weights add up to."""
+        routing = self.canary.traffic_routing
+        return (routing.max_traffic_weight if routing else None) or names.DEFAULT_TOTAL_WEIGHT
+
+    @cached_property
+    def bounds(self) -> Bounds:
+        """maxSurge and maxUnavailable in pods; if both come to 0, one pod may be unavailable."""
+        surge = intstr.resolve(self.canary.surge, self.replicas, round_up=True)
+        unavailable = intstr.resolve(self.canary.unavailable, self.replicas, round_up=False)
+        if surge == 0 and unavailable == 0:
+            unavailable = 1
+        return Bounds(self.replicas, surge, min(unavailable, self.replicas))
+
+    # --- revisions ---
+
+    @cached_property
+    def template(self) -> Mapping[str, Any]:
+        return self.rollout.spec.template or {}
+
+    @cached_property
+    def digest(self) -> str:
+        return hashing.template_digest(self.template)
+
+    @cached_property
+    def wanted_hash(self) -> str:
+        """The label that a new ReplicaSet for this template would get."""
+        return hashing.pod_hash(self.digest, self.status.collision_count)
+
+    @cached_property
+    def owned(self) -> tuple[ReplicaSetView, ...]:
+        """Our ReplicaSets, oldest first; orphans that are adopted in this pass included, released ones not."""
+        uid = self.rollout.metadata.uid
+        mine = [s for s in self.seen.replica_sets if self._matches(s) and (s.owner_uid == uid or self._adoptable(s))]
+        return tuple(sorted(mine, key=lambda s: (s.created, s.name)))
+
+    @cached_property
+    def adopted(self) -> tuple[ReplicaSetView, ...]:
+        """Orphans with the hash label that the selector matches."""
+        return tuple(s for s in self.owned if not s.owner_uid)
+
+    @cached_property
+    def released(self) -> tuple[ReplicaSetView, ...]:
+        """Ours by owner, but no longer matched by the selector."""
+        uid = self.rollout.metadata.uid
+        return tuple(s for s in self.seen.replica_sets if s.owner_uid == uid and not self._matches(s))
+
+    def _matches(self, replica_set: ReplicaSetView) -> bool:
+        return selects(self.rollout.spec.selector, replica_set.labels)
+
+    def _adoptable(self, replica_set: ReplicaSetView) -> bool:
+        """An orphan with the hash label, unless it bears our next name over another template: that is a collision."""
+        impostor = replica_set.pod_hash == self.wanted_hash and replica_set.digest != self.digest
+        return not replica_set.owner_uid and bool(replica_set.pod_hash) and not replica_set.deleting and not impostor
+
+    @cached_property
+    def new(self) -> ReplicaSetView | None:
+        """The ReplicaSet of the desired template: by our hash label, else by an equal template.
+
+        The label alone is enough: a server may write a template differently from how it was sent. Of several equal ones (twins made by a change of hash recipe) the current one wins, then the stable one, then the
+        oldest.
+        """
+        for replica_set in self.owned:
+            if replica_set.pod_hash == self.wanted_hash:
+                return replica_set
+        twins = [s for s in self.owned if s.digest == self.digest]
+        preferred = (self.status.current_pod_hash, self.status.stable_rs)
+        for pod_hash in preferred:
+            for twin in twins:
+                if pod_hash and twin.pod_hash == pod_hash:
+                    return twin
+        return twins[0] if twins else None
+
+    @cached_property
+    def stable(self) -> ReplicaSetView | None:
+        """The ReplicaSet that `status.stableRS` names; may be the new one; None where it is unset or gone."""
+        wanted = self.status.stable_rs
+        if not wanted:
+            return None
+        if self.new is not None and self.new.pod_hash == wanted:
+            return self.new
+        return next((s for s in self.owned if s.pod_hash == wanted), None)
+
+    @cached_property
+    def separate_stable(self) -> ReplicaSetView | None:
+        """The stable ReplicaSet where it is another one than the new."""
+        return None if self.stable is self.new else self.stable
+
+    @cached_property
+    def others(self) -> tuple[ReplicaSetView, ...]:
+        """Every ReplicaSet of ours that is neither new nor stable, oldest first."""
+        return tuple(s for s in self.owned if s is not self.new and s is not self.stable)
+
+    @cached_property
+    def new_hash(self) -> str:
+        """The label of the new ReplicaSet, or the one that it is going to get."""
+        return self.new.pod_hash if self.new else self.wanted_hash
+
+    @cached_property
+    def new_available(self) -> int:
+        return self.new.available if self.new else 0
+
+    @cached_property
+    def next_revision(self) -> int:
+        """One more than the highest revision among all ReplicaSets but the new one."""
+        return 1 + max((revision_of(s) for s in self.owned if s is not self.new), default=0)
+
+    # --- position ---
+
+    @cached_property
+    def step_count(self) -> int:
+        return len(self.steps)
+
+    @cached_property
+    def index(self) -> int | None:
+        """The current step, clamped into 0..n whatever a client wrote; None without steps."""
+        if not self.steps:
+            return None
+        return min(max(self.status.current_step_index or 0, 0), self.step_count)
+
+    @cached_property
+    def step(self) -> Step | None:
+        """The current step; None without steps and behind the last one."""
+        return self.steps[self.index] if self.index is not None and self.index < self.step_count else None
+
+    @cached_property
+    def step_hash(self) -> str:
+        return hashing.step_hash(self.steps)
+
+    @cached_property
+    def generation_observed(self) -> bool:
+        return self.status.observed_generation == str(self.rollout.metadata.generation)
+
+    @cached_property
+    def template_changed(self) -> bool:
+        return bool(self.status.current_pod_hash) and self.status.current_pod_hash != self.new_hash
+
+    @cached_property
+    def steps_changed(self) -> bool:
+        """Whether the steps were edited. A foreign hash over a spec that did not change since is adopted silently."""
+        if self.status.current_step_hash == self.step_hash:
+            return False
+        adopt = bool(self.status.current_step_hash) and self.generation_observed and not self.template_changed
+        return not adopt
+
+    @cached_property
+    def promoted(self) -> bool:
+        """Whether the stored status says that the current revision is the stable one."""
+        return self.status.stable_rs == self.status.current_pod_hash
+
+    @cached_property
+    def initial(self) -> bool:
+        """Whether nothing has ever been stable."""
+        return not self.status.stable_rs
+
+    @cached_property
+    def within_window(self) -> bool:
+        """Whether the new revision is so recent an ancestor of stable that steps are skipped (spec.rollbackWindow)."""
+        window = self.rollout.spec.rollback_window
+        if window is None or window.revisions <= 0 or self.new is None or self.separate_stable is None:
+            return False
+        newer, older = self.separate_stable.created, self.new.created
+        between = [s for s in self.owned if older < s.created < newer and names.EXPERIMENT_NAME not in s.annotations]
+        return older < newer and len(between) < window.revisions
+
+    @cached_property
+    def aborted(self) -> bool:
+        """Whether an abort is in force: a finished rollout, a full promotion and a rollback window ignore it."""
+        return self.status.abort and not (self.promoted or self.status.promote_full or self.within_window)
+
+    @cached_property
+    def recorded_weight(self) -> int:
+        """The canary's share that every router accepted last; 0 where nothing was recorded."""
+        weights = self.status.canary.weights
+        return weights.canary.weight if weights else 0
+
+    @cached_property
+    def situation(self) -> Situation:
+        """Which case this pass is."""
+        if self.rollout.metadata.deletion_timestamp is not None:
+            return Situation.DELETING
+        if self.problems:
+            return Situation.INVALID
+        if self.rollout.spec.replicas is None:
+            return Situation.UNSIZED
+        if self.new is None:
+            return Situation.NEW_REVISION
+        if self.template_changed or self.steps_changed or not self.status.current_pod_hash:
+            return Situation.RESET
+        if self.promoted:
+            return Situation.STEADY
+        return Situation.ABORTED if self.aborted else Situation.UPDATING
+
+
+def revision_of(replica_set: ReplicaSetView) -> int:
+    """The revision annotation of a ReplicaSet, 0 where there is none or it is no number."""
+    text = replica_set.annotations.get(names.REVISION, "")
+    return int(text) if text.isdigit() else 0
+
+
+def deadline_of(replica_set: ReplicaSetView) -> datetime | None:
+    """When a ReplicaSet may be scaled down; None without the annotation or where it cannot be read."""
+    text = replica_set.annotations.get(names.SCALE_DOWN_DEADLINE, "")
+    try:
+        moment = datetime.fromisoformat(text.replace("Z", "+00:00"))
+    except ValueError:
+        return None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def selects(selector: Mapping[str, Any] | None, labels: Mapping[str, str]) -> bool:
+    """Whether a label selector (matchLabels, matchExpressions) matches; an absent or empty one matches nothing."""
+    wanted = (selector or {}).get("matchLabels") or {}
+    expressions = (selector or {}).get("matchExpressions") or []
+    if not wanted and not expressions:
+        return False
+    return all(labels.get(key) == value for key, value in wanted.items()) and all(
+        _expression_matches(expression, labels) for expression in expressions
+    )
+
+
+def _expression_matches(expression: Mapping[str, Any], labels: Mapping[str, str]) -> bool:
+    key, values = expression.get("key", ""), expression.get("values") or []
+    match expression.get("operator"):
+        case "In":
+            return labels.get(key) in values
+        case "NotIn":
+            return labels.get(key) not in values
+        case "Exists":
+            return key in labels
+        case "DoesNotExist":
+            return key not in labels
+        case _:
+            return False
+
+
+def quoted(value: object) -> str:
+    """A value as Kubernetes' field errors print it: JSON."""
+    return json.dumps(value)

@@ -1,0 +1,79 @@
+"""The mutable sheet that the aspects of one pass write on; it never leaves `decide`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from tidegate.machine.observed import ReplicaSetView
+from tidegate.machine.plan import Action, Event, PatchReplicaSet
+
+
+@dataclass(slots=True)
+class SetEdit:
+    """Everything that this pass wants of one existing ReplicaSet; becomes one patch."""
+
+    replica_set: ReplicaSetView
+    replicas: int | None = None
+    annotations: dict[str, str | None] = field(default_factory=dict)
+    min_ready_seconds: int | None = None
+    owner: bool | None = None
+    why: list[str] = field(default_factory=list)
+    events: list[Event] = field(default_factory=list)
+
+    def annotate(self, key: str, value: str | None) -> None:
+        """Want an annotation to have `value`, None for none; nothing where it already is so."""
+        if self.replica_set.annotations.get(key) != value:
+            self.annotations[key] = value
+
+    @property
+    def size(self) -> int:
+        """The size after this pass."""
+        return self.replica_set.spec_replicas if self.replicas is None else self.replicas
+
+    def patch(self) -> PatchReplicaSet | None:
+        """The one write, or None where nothing is to be changed."""
+        if self.replicas is None and not self.annotations and self.min_ready_seconds is None and self.owner is None:
+            return None
+        seen = self.replica_set
+        return PatchReplicaSet(
+            seen.name,
+            seen.uid,
+            seen.resource_version,
+            self.replicas,
+            dict(self.annotations),
+            self.min_ready_seconds,
+            self.owner,
+            why="; ".join(self.why) or "bookkeeping",
+            events=tuple(self.events),
+        )
+
+
+@dataclass(slots=True)
+class Draft:
+    """Actions so far, edits of ReplicaSets (one each), notes for people and times to look again."""
+
+    actions: list[Action] = field(default_factory=list)
+    edits: dict[str, SetEdit] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+    wakes: list[datetime] = field(default_factory=list)
+    held: str = ""  # why traffic was left alone although a weight is wanted; "" where it was not
+    weight: int | None = None  # the canary's share that this pass asks of every router; None where it asks nothing
+
+    def act(self, action: Action) -> None:
+        """Add an action behind the others."""
+        self.actions.append(action)
+
+    def edit(self, replica_set: ReplicaSetView) -> SetEdit:
+        """The sheet of one ReplicaSet."""
+        return self.edits.setdefault(replica_set.name, SetEdit(replica_set))
+
+    def sizes(self) -> Mapping[str, int]:
+        """Sizes that this pass sets, by name."""
+        return {name: edit.replicas for name, edit in self.edits.items() if edit.replicas is not None}
+
+    @property
+    def scaled(self) -> bool:
+        """Whether any ReplicaSet gets another size in this pass."""
+        return bool(self.sizes())

@@ -1,0 +1,219 @@
+"""How far an update comes in one pass: step completed, paused, promoted, aborted."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from tidegate.api import names
+from tidegate.api.status import PauseCondition, TrafficWeights, WeightDestination
+from tidegate.machine.plan import Event
+from tidegate.machine.rollout.case import Case, revision_of
+from tidegate.machine.rollout.draft import Draft
+from tidegate.machine.rollout.position import at_goal, enough, target
+from tidegate.machine.rollout.report import Report
+from tidegate.machine.rollout.scaling import rounded_up
+
+
+@dataclass(slots=True)
+class Progress:
+    """What a pass makes of the position; begun from the stored status. `events` are in the order of happening."""
+
+    stable_rs: str
+    index: int | None
+    pauses: list[PauseCondition]
+    controller_pause: bool
+    abort: bool
+    promote_full: bool
+    weights: TrafficWeights | None
+    events: list[Event] = field(default_factory=list)
+
+    @classmethod
+    def begin(cls, case: Case) -> Progress:
+        """The position as it is stored."""
+        status = case.status
+        return cls(
+            status.stable_rs,
+            case.index,
+            list(status.pause_conditions),
+            status.controller_pause,
+            case.aborted,
+            status.promote_full,
+            status.canary.weights,
+        )
+
+    def clear_pauses(self) -> None:
+        """No pause is in force any more."""
+        self.pauses, self.controller_pause = [], False
+
+
+def make_progress(case: Case, draft: Draft, report: Report) -> Progress:
+    """One pass's progress: the first of full promotion, abort and step completion that applies."""
+    progress = Progress.begin(case)
+    _record_weights(case, draft, report, progress)
+    if case.status.promote_full or case.within_window:
+        progress.clear_pauses()
+        progress.index = _end(case)
+    why = promotion(case, progress, report)
+    if why:
+        _promote(case, progress, why)
+    elif case.aborted:
+        progress.clear_pauses()
+        progress.index = None if case.index is None else 0
+    elif progress.index == case.index and step_complete(case, report):
+        _complete_step(case, progress)
+    _pause_if_due(case, progress)
+    if not progress.pauses and not case.rollout.spec.paused:
+        progress.controller_pause = False
+    return progress
+
+
+def promotion(case: Case, progress: Progress, report: Report) -> str:
+    """Why the new revision becomes the stable one now, "" if it does not; the text is part of the event."""
+    if case.new is None or report.failed or report.pending:
+        return ""
+    if case.stable is None:
+        # A lost stable set is replaced only by pods that work (differs: the reference does not look).
+        return "Initial deploy" if case.initial or enough(case, case.new, case.replicas) else ""
+    if case.aborted or not _complete(case):
+        return ""
+    if case.status.promote_full:
+        return "Full promotion requested"
+    if case.within_window:
+        return "Rollback within window"
+    if case.new is case.stable:
+        return "Fast rollback"
+    if not case.steps:
+        return f"Completed all {case.step_count} canary steps"
+    if progress.index == case.step_count == case.index and _last_weight_in_force(case, report):
+        return f"Completed all {case.step_count} canary steps"
+    return ""
+
+
+def _complete(case: Case) -> bool:
+    return case.new_available >= case.replicas or enough(case, case.new, case.replicas)
+
+
+def _last_weight_in_force(case: Case, report: Report) -> bool:
+    return not case.routed or (report.confirmed and report.verified is not False)
+
+
+def _end(case: Case) -> int | None:
+    return case.step_count or None
+
+
+def _promote(case: Case, progress: Progress, why: str) -> None:
+    progress.index, progress.promote_full, progress.abort = _end(case), False, False
+    if progress.stable_rs != case.new_hash:
+        progress.stable_rs = case.new_hash
+        revision = revision_of(case.new) if case.new else case.next_revision
+        text = f"Rollout completed update to revision {revision} ({case.new_hash}): {why}"
+        progress.events.append(Event("RolloutCompleted", text))
+    progress.clear_pauses()
+
+
+# --- steps ---
+
+
+def step_complete(case: Case, report: Report) -> bool:
+    """Whether the current step has reached what it asks for; nothing completes while a person has paused the Rollout."""
+    step = case.step
+    if step is None or case.rollout.spec.paused or report.failed or report.pending:
+        return False
+    if step.pause is not None:
+        return pause_over(case)
+    if step.set_canary_scale is not None:
+        return at_goal(case)
+    if step.set_weight is not None:
+        return at_goal(case) and weight_in_force(case, report)
+    if step.set_header_route is not None or step.set_mirror_route is not None:
+        return report.confirmed or case.new_available == 0
+    return False
+
+
+def weight_in_force(case: Case, report: Report) -> bool:
+    """Whether this pass wrote or confirmed the step's weight. # differs: the reference does not see a guard's refusal."""
+    if not case.routed or target(case).goal.new == 0:
+        return True
+    return report.confirmed and report.verified is not False
+
+
+def pause_over(case: Case) -> bool:
+    """Whether a pause step has ended: resumed by a client, or its time is strictly over."""
+    started = pause_started(case)
+    if started is None:
+        return case.status.controller_pause
+    ends = pause_ends(case)
+    return ends is not None and case.now > ends
+
+
+def pause_started(case: Case) -> datetime | None:
+    """Since when the canary waits at a pause step; None where it does not."""
+    found = (p for p in case.status.pause_conditions if p.reason == names.PAUSE_CANARY_STEP)
+    return next((p.start_time for p in found), None)
+
+
+def pause_ends(case: Case) -> datetime | None:
+    """When the current pause step is over by itself; None for an indefinite one and where nothing is paused."""
+    started, pause = pause_started(case), case.step.pause if case.step else None
+    if started is None or pause is None or pause.seconds is None:
+        return None
+    return started + timedelta(seconds=pause.seconds)
+
+
+def _complete_step(case: Case, progress: Progress) -> None:
+    index, step = case.index, case.step
+    if index is None or step is None:
+        return
+    progress.index = index + 1
+    progress.pauses = [p for p in progress.pauses if p.reason != names.PAUSE_CANARY_STEP]
+    if not progress.pauses:
+        progress.controller_pause = False
+    text = f"Rollout step {index + 1}/{case.step_count} completed ({step.describe()})"
+    progress.events.append(Event("RolloutStepCompleted", text))
+
+
+def _pause_if_due(case: Case, progress: Progress) -> None:
+    """Begin the pause of the step that is current now, be it since this pass or since a former one."""
+    if progress.index is None or progress.index >= case.step_count or progress.abort or progress.promote_full:
+        return
+    if case.steps[progress.index].pause is None or case.rollout.spec.paused or progress.controller_pause:
+        return
+    if any(p.reason == names.PAUSE_CANARY_STEP for p in progress.pauses):
+        return
+    # Rounded up: a pause of n seconds never ends before n seconds are over (the reference cuts, so it may).
+    progress.pauses.append(PauseCondition(reason=names.PAUSE_CANARY_STEP, start_time=rounded_up(case.now)))
+    progress.controller_pause = True
+
+
+# --- weights ---
+
+
+def _record_weights(case: Case, draft: Draft, report: Report, progress: Progress) -> None:
+    """Note the weights once every router has accepted them; without routing there are none."""
+    if not case.routed:
+        progress.weights = None
+        return
+    if not report.confirmed or draft.weight is None:
+        return
+    canary = WeightDestination(
+        weight=draft.weight, service_name=case.canary.canary_service, pod_template_hash=case.new_hash
+    )
+    stable = WeightDestination(
+        weight=case.total - draft.weight,
+        service_name=case.canary.stable_service,
+        pod_template_hash=case.status.stable_rs,
+    )
+    before = progress.weights
+    progress.weights = TrafficWeights(canary=canary, stable=stable, verified=report.verified)
+    if before is None or (before.canary, before.stable) != (canary, stable):
+        progress.events.append(Event("TrafficWeightUpdated", _weight_text(before, draft.weight)))
+
+
+def _weight_text(before: TrafficWeights | None, weight: int) -> str:
+    """The event's text; it ends in a space where only hashes or the stable side changed, and clients know it so."""
+    if before is None:
+        return f"Traffic weight updated to {weight}"
+    if before.canary.weight == weight:
+        return "Traffic weight updated "
+    return f"Traffic weight updated from {before.canary.weight} to {weight}"

@@ -1,0 +1,56 @@
+"""What the world answered to the actions of a pass, boiled down to what the status depends on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from tidegate.machine.plan import CreateReplicaSet, Event, Outcome, Result, SetWeights, VerifyWeights
+from tidegate.machine.rollout.draft import Draft
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """`confirmed`: every router has accepted this pass's weights. `verified`: False if any router says no, True if one
+    says yes and none no, else None. `collided`: the new ReplicaSet's name is taken. `failed` and `pending` hold texts.
+    """
+
+    confirmed: bool = False
+    verified: bool | None = None
+    retry_after_s: float = 0.0
+    collided: bool = False
+    create_error: str = ""
+    failed: str = ""
+    pending: str = ""
+    events: tuple[Event, ...] = ()
+
+    @classmethod
+    def expected(cls, draft: Draft) -> Report:
+        """The report of a pass in which everything succeeds."""
+        asked = any(isinstance(action, VerifyWeights) for action in draft.actions)
+        return cls(confirmed=draft.weight is not None, verified=True if asked else None)
+
+    @classmethod
+    def of(cls, draft: Draft, outcomes: Sequence[Outcome]) -> Report:
+        """The report of what really happened. Actions without an outcome were not tried."""
+        bad = next((o for o in outcomes if o.result not in (Result.DONE, Result.COLLIDED)), None)
+        done = sum(1 for o in outcomes if isinstance(o.action, SetWeights) and o.result is Result.DONE)
+        wanted = sum(1 for action in draft.actions if isinstance(action, SetWeights))
+        answers = [o for o in outcomes if isinstance(o.action, VerifyWeights)]
+        verdicts = [o.verdict.verified for o in answers if o.verdict is not None]
+        return cls(
+            confirmed=draft.weight is not None and done == wanted,
+            verified=False if False in verdicts else True if True in verdicts else None,
+            retry_after_s=max(
+                (o.verdict.retry_after_s for o in answers if o.verdict and o.verdict.verified is False), default=0
+            ),
+            collided=any(o.result is Result.COLLIDED for o in outcomes),
+            create_error=bad.message if bad and isinstance(bad.action, CreateReplicaSet) else "",
+            failed=bad.message if bad and bad.result is Result.FAILED else "",
+            pending=bad.message if bad and bad.result is Result.PENDING else "",
+            events=tuple(_verify_error(o) for o in answers if o.verdict is None and o.message),
+        )
+
+
+def _verify_error(outcome: Outcome) -> Event:
+    return Event("WeightVerifyError", f"Failed to verify weight: {outcome.message}", "Warning")

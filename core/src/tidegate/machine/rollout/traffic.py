@@ -1,0 +1,164 @@
+"""How the traffic is shared out in this pass, and what every router is asked.
+
+Source: argo-rollouts rollout/trafficrouting.go as tabulated in its tests; deviations are marked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from tidegate.api.steps import SetHeaderRoute as HeaderStep
+from tidegate.api.steps import SetMirrorRoute as MirrorStep
+from tidegate.api.steps import Step, StringMatch
+from tidegate.machine.observed import RouterView
+from tidegate.machine.plan import (
+    CleanUpRouter,
+    RemoveManagedRoutes,
+    SetHeaderRoute,
+    SetMirrorRoute,
+    SetWeights,
+    UpdateHash,
+    VerifyWeights,
+)
+from tidegate.machine.rollout.case import Case
+from tidegate.machine.rollout.draft import Draft
+from tidegate.machine.rollout.position import at_goal, enough, weight_at
+from tidegate.machine.traffic import (
+    Capability,
+    Hashes,
+    HeaderRoute,
+    Match,
+    MirrorMatch,
+    MirrorRoute,
+    Weights,
+)
+
+Route = HeaderRoute | MirrorRoute
+
+
+def route_traffic(case: Case, draft: Draft) -> None:
+    """Ask every router for this pass's weights: removals first, then hashes, weights, routes, and the read-back."""
+    for name in case.seen.retired:
+        draft.act(CleanUpRouter(name, why="no longer in the spec"))
+    if not case.routed:
+        return
+    routes = _routes_in_force(case)
+    for router in case.seen.routers:
+        if router.can & {Capability.HEADER, Capability.MIRROR}:
+            draft.act(RemoveManagedRoutes(router.name, frozenset(routes), why="routes not in force go first"))
+    weight = desired_weight(case)
+    draft.held = _short_of_stable(case, weight)
+    if draft.held:
+        draft.notes.append(draft.held)
+        return
+    draft.weight = weight
+    weights = Weights(weight, case.total)
+    for router in case.seen.routers:
+        _ask(case, draft, router, weights, tuple(routes.values()))
+
+
+def desired_weight(case: Case) -> int:
+    """The canary's share: the first row that applies (rollout.md 3.13, T2 to T9).
+
+    # differs: behind the last step the canary gets everything only with the pods for it; the reference sends 100 % to one
+    pod after a rollback within the window (#3941, #4852).
+    """
+    if case.promoted or case.aborted or case.new_available == 0:
+        return 0
+    if case.status.promote_full:
+        return case.recorded_weight
+    if case.index is None:
+        return 0
+    if case.step is None:
+        return case.total if enough(case, case.new, case.replicas) else case.recorded_weight
+    return weight_at(case, case.index if at_goal(case) else case.index - 1)
+
+
+def _short_of_stable(case: Case, weight: int) -> str:
+    """Why stable cannot take its share, "" where it can. Only what raises the stable share is held back."""
+    stable = case.stable
+    want = (case.total - weight) * case.replicas // case.total
+    have = stable.available if stable is not None else 0
+    if stable is not None and (have >= want or enough(case, stable, want)):
+        return ""
+    if stable is not None and case.status.canary.weights is not None and weight >= case.recorded_weight:
+        return ""
+    return f"waiting for stable ReplicaSet to have {want} available replicas (has {have})"
+
+
+def hashes(case: Case) -> Hashes:
+    """The revisions behind the two sides."""
+    return Hashes(case.new_hash, case.status.stable_rs)
+
+
+def _ask(case: Case, draft: Draft, router: RouterView, weights: Weights, routes: tuple[Route, ...]) -> None:
+    who, now = router.name, hashes(case)
+    why = f"canary {weights.canary} of {weights.total}"
+    if Capability.HASH in router.can:
+        if case.new_available == 0 and case.recorded_weight > 0:
+            # Zero before the hash moves: otherwise the old share falls on a subset without pods (#4564, #4612).
+            draft.act(SetWeights(who, weights, now, early=True, why=why))
+        draft.act(UpdateHash(who, now, why="subsets follow the revisions"))
+    draft.act(SetWeights(who, weights, now, why=why))
+    for route in routes:
+        if isinstance(route, HeaderRoute):
+            draft.act(SetHeaderRoute(who, route, why="in force at this step"))
+        else:
+            draft.act(SetMirrorRoute(who, route, why="in force at this step"))
+    if Capability.VERIFY in router.can and verification_due(case, weights.canary):
+        last = case.step is None and weights.canary == case.total
+        draft.act(VerifyWeights(who, weights, required=last, why="a weight counts once it was read back"))
+
+
+def verification_due(case: Case, weight: int) -> bool:
+    """Whether to read the weights back: at a setWeight step, and at the end; clouds limit how often one may ask."""
+    if case.initial or case.promoted:
+        return False
+    if case.step is None:
+        return weight == case.total
+    return case.step.set_weight is not None
+
+
+def _routes_in_force(case: Case) -> dict[str, Route]:
+    """Every managed route that the steps up to the current one have set and not removed, in managedRoutes order.
+
+    # differs: a fold over all steps; the reference sets a route only while its own step is current, so it never repairs one.
+    """
+    if case.promoted or case.aborted or case.status.promote_full or case.new_available == 0 or case.index is None:
+        return {}
+    found: dict[str, Route] = {}
+    for step in case.steps[: case.index + 1]:
+        for route in _routes_of(step):
+            found.pop(route.name, None)
+            if route.match:
+                found[route.name] = route
+    routing = case.canary.traffic_routing
+    order = [item.name for item in (routing.managed_routes or [])] if routing else []
+    return {name: found[name] for name in order if name in found}
+
+
+def _routes_of(step: Step) -> Iterator[Route]:
+    if step.set_header_route is not None:
+        yield _header_route(step.set_header_route)
+    if step.set_mirror_route is not None:
+        yield _mirror_route(step.set_mirror_route)
+
+
+def _header_route(step: HeaderStep) -> HeaderRoute:
+    return HeaderRoute(step.name, tuple((m.header_name, _match(m.header_value)) for m in step.match))
+
+
+def _mirror_route(step: MirrorStep) -> MirrorRoute:
+    matches = tuple(
+        MirrorMatch(
+            _match(m.method) if m.method else None,
+            _match(m.path) if m.path else None,
+            {key: _match(value) for key, value in m.headers.items()},
+        )
+        for m in step.match
+    )
+    return MirrorRoute(step.name, matches, 100 if step.percentage is None else step.percentage)
+
+
+def _match(value: StringMatch | None) -> Match:
+    return Match(value.exact, value.prefix, value.regex) if value else Match()

@@ -1,0 +1,113 @@
+"""Values that traffic is described with: shares, routes, revisions, and what a router is able to do.
+
+They live in the machine because it computes them; `tidegate.hooks` hands them to plugins unchanged.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+class Capability(StrEnum):
+    """What a router declares that it can do. Asking for one that is not declared is a validation error, never a no-op."""
+
+    WEIGHTS = "weights"
+    TOTAL = "total"  # weights out of another total than 100 (maxTrafficWeight)
+    VERIFY = "verify"  # can tell whether a weight is in force
+    HASH = "hash"  # needs to know the revisions' pod template hashes (subsets)
+    HEADER = "header"
+    MIRROR = "mirror"
+    EXPERIMENT = "experiment"  # more destinations than canary and stable
+    PING_PONG = "ping-pong"
+    NO_SERVICES = "no-services"  # works without canaryService and stableService
+
+
+@dataclass(frozen=True, slots=True)
+class Destination:
+    """A further weighted backend beside canary and stable (an experiment's Service)."""
+
+    service: str
+    weight: int
+    pod_template_hash: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Weights:
+    """How `total` parts of the traffic are shared out; what is left after canary and additional belongs to stable.
+
+    Raises ValueError for a negative share: a negative stable weight has been written to clusters by others.
+    """
+
+    canary: int
+    total: int = 100
+    additional: tuple[Destination, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.total < 1 or self.canary < 0 or self.stable < 0 or any(d.weight < 0 for d in self.additional):
+            raise ValueError(
+                f"weights: canary {self.canary} and additional {[d.weight for d in self.additional]} "
+                f"do not fit into a total of {self.total}; every share must be at least 0"
+            )
+
+    @property
+    def stable(self) -> int:
+        """The share that is left for the stable revision."""
+        return self.total - self.canary - sum(d.weight for d in self.additional)
+
+
+@dataclass(frozen=True, slots=True)
+class Hashes:
+    """The `rollouts-pod-template-hash` labels of the two revisions; "" where there is none."""
+
+    canary: str
+    stable: str
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """How a string is compared; exactly one of the three is set."""
+
+    exact: str | None = None
+    prefix: str | None = None
+    regex: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class HeaderRoute:
+    """Requests whose headers match go to the canary, whatever the weight. An empty `match` removes the route."""
+
+    name: str
+    match: tuple[tuple[str, Match], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class MirrorMatch:
+    """Which requests are copied: by method, path and headers; an absent part matches everything."""
+
+    method: Match | None = None
+    path: Match | None = None
+    headers: Mapping[str, Match] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class MirrorRoute:
+    """A copy of `percentage` percent of the matching requests goes to the canary. An empty `match` removes the route."""
+
+    name: str
+    match: tuple[MirrorMatch, ...] = ()
+    percentage: int = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """A router's answer to "is this weight in force?".
+
+    `verified` is None where the router cannot tell or the question does not apply now; False means wait and ask again
+    after `retry_after_s` (10 s, the reference controller's interval).
+    """
+
+    verified: bool | None
+    message: str = ""
+    retry_after_s: float = 10.0
