@@ -139,8 +139,8 @@ class Case:
     def new(self) -> ReplicaSetView | None:
         """The ReplicaSet of the desired template: by our hash label, else by an equal template.
 
-        The label alone is enough: a server may write a template differently from how it was sent. Of several equal ones (twins made by a change of hash recipe) the current one wins, then the stable one, then the
-        oldest.
+        The label alone is enough: a server may write a template differently from how it was sent. Of several equal ones
+        (twins made by a change of hash recipe) the current one wins, then the stable one, then the oldest.
         """
         for replica_set in self.owned:
             if replica_set.pod_hash == self.wanted_hash:

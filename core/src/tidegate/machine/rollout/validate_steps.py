@@ -31,7 +31,7 @@ def step_problems(index: int, step: Step, canary: Canary, routers: tuple[RouterV
     present = {key: getattr(step, key) is not None for key in _ALL}
     if not any(present.values()):
         # true means missing here, and present below: users know the text so.
-        yield Problem(path, _ONE_OF, _flags({key: True for key in _ALL}))
+        yield Problem(path, _ONE_OF, _flags(dict.fromkeys(_ALL, True)))
     elif sum(present[key] for key in _EXCLUSIVE) > 1:
         yield Problem(path, _ONE_OF, _flags({key: present[key] for key in _EXCLUSIVE}))
     yield from _values(path, step, canary)

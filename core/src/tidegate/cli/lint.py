@@ -1,0 +1,51 @@
+"""`tidegate lint`: the controller's own checks on files."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tidegate.api import names
+from tidegate.cli.facades import facade_from
+from tidegate.cli.manifests import load, observe, read_rollout
+from tidegate.errors import ConfigError
+from tidegate.machine.rollout.validate import problems
+
+Sources = Annotated[list[str], typer.Option("--filename", "-f", help="A file, a folder, or - for standard input.")]
+
+
+def lint(
+    filename: Sources,
+    config: Annotated[Path | None, typer.Option(help="tidegate.yaml: which plugins to check with.")] = None,
+    output: Annotated[str, typer.Option("--output", "-o", help="text or json.")] = "text",
+) -> None:
+    """Check Rollout manifests; exit 1 where anything is wrong.
+
+    Objects in the same sources (Services, Ingresses, ...) are checked along; a Rollout alone is checked by itself.
+    """
+    manifests, facade = load(filename), facade_from(config)
+    found: list[dict[str, str]] = []
+    rollouts = manifests.of(names.ROLLOUT)
+    for manifest in rollouts:
+        key = (names.ROLLOUT, manifest["metadata"]["namespace"], manifest["metadata"]["name"])
+        origin = manifests.origin[key]
+        try:
+            seen = observe(read_rollout(manifest, origin), manifests, facade, offline=True)
+            texts = [(problem.path, problem.text) for problem in problems(seen)]
+        except ConfigError as error:
+            texts = [("", str(error))]
+        found += [{"origin": origin, "rollout": key[2], "path": path, "message": text} for path, text in texts]
+    _report(found, len(rollouts), output)
+    raise typer.Exit(1 if found else 0)
+
+
+def _report(found: list[dict[str, str]], count: int, output: str) -> None:
+    if output == "json":
+        typer.echo(json.dumps({"rollouts": count, "problems": found}, indent=2))
+        return
+    for problem in found:
+        typer.echo(f"{problem['origin']}: Rollout {problem['rollout']}: {problem['message']}")
+    typer.echo(f"{count} Rollouts checked, {len(found)} problems")

@@ -1,0 +1,140 @@
+"""Reads manifests from files, folders and standard input, and makes observations of them."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import ValidationError
+
+from tidegate.api import names
+from tidegate.api.rollout import Rollout
+from tidegate.errors import ConfigError
+from tidegate.hooks.configs import target_for
+from tidegate.hooks.facade import Facade
+from tidegate.hooks.references import Kind
+from tidegate.machine.observed import Observed, Problem, RouterView
+from tidegate.machine.projections import replica_set_view, service_view
+from tidegate.machine.rollout.validate import service_fields
+
+Manifest = dict[str, Any]
+
+
+@dataclass(slots=True)
+class Manifests:
+    """Every object of the given sources, by kind, namespace and name; serves routers as their reader."""
+
+    objects: dict[tuple[str, str, str], Manifest] = field(default_factory=dict)
+    origin: dict[tuple[str, str, str], str] = field(default_factory=dict)
+
+    def read(self, kind: Kind, namespace: str, name: str) -> Mapping[str, Any] | None:
+        """The object, or None where no source has it."""
+        return self.objects.get((kind.kind, namespace, name))
+
+    def of(self, kind: str, namespace: str = "") -> list[Manifest]:
+        """All objects of a kind, in one namespace or in all."""
+        return [m for (k, ns, _), m in self.objects.items() if k == kind and namespace in ("", ns)]
+
+
+def load(sources: list[str]) -> Manifests:
+    """Read sources: files, folders (every .yaml, .yml and .json below) and `-`. Raises ConfigError with file and line."""
+    found = Manifests()
+    for name, text in _texts(sources):
+        for line, document in _documents(name, text):
+            for manifest in _flat(document):
+                metadata = manifest.setdefault("metadata", {})
+                key = (
+                    str(manifest.get("kind")),
+                    metadata.setdefault("namespace", "default"),
+                    str(metadata.get("name")),
+                )
+                found.objects[key], found.origin[key] = manifest, f"{name}:{line}"
+    return found
+
+
+def _texts(sources: list[str]) -> Iterator[tuple[str, str]]:
+    for source in sources:
+        if source == "-":
+            yield "standard input", sys.stdin.read()
+            continue
+        path = Path(source)
+        if not path.exists():
+            raise ConfigError(
+                source, "no such file or folder; name YAML or JSON files, folders, or - for standard input"
+            )
+        files = (
+            sorted(p for p in path.rglob("*") if p.suffix in (".yaml", ".yml", ".json")) if path.is_dir() else [path]
+        )
+        for file in files:
+            yield str(file), file.read_text(encoding="utf-8")
+
+
+def _documents(name: str, text: str) -> Iterator[tuple[int, Any]]:
+    try:
+        for node in yaml.compose_all(text, Loader=yaml.SafeLoader):
+            if node is not None:
+                yield node.start_mark.line + 1, yaml.safe_load(yaml.serialize(node))
+    except yaml.MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else 0
+        raise ConfigError(f"{name}:{line}", f"not YAML: {error.problem}; mend the syntax") from error
+
+
+def _flat(document: Any) -> Iterator[Manifest]:
+    if isinstance(document, dict) and str(document.get("kind", "")).endswith("List"):
+        for item in document.get("items") or []:
+            yield from _flat(item)
+    elif isinstance(document, dict) and "kind" in document:
+        yield document
+
+
+def read_rollout(manifest: Manifest, origin: str) -> Rollout:
+    """The Rollout model. Raises ConfigError that names field and value of the first thing that cannot be read."""
+    try:
+        return Rollout.read(manifest)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise ConfigError(origin, f"{where}: {first['msg']}, found {first.get('input')!r}") from error
+
+
+def observe(rollout: Rollout, manifests: Manifests, facade: Facade, *, offline: bool) -> Observed:
+    """An observation made of manifests alone. `offline` takes what the sources do not hold as being there."""
+    namespace = rollout.metadata.namespace
+    services = {m["metadata"]["name"]: service_view(m) for m in manifests.of("Service", namespace)}
+    named = [name for _, name in service_fields(rollout.spec.strategy.canary) if name]
+    if offline and not services:
+        services = {name: service_view({"metadata": {"name": name}}) for name in named}
+    return Observed(
+        now=datetime.now(UTC),
+        rollout=rollout,
+        replica_sets=tuple(replica_set_view(m) for m in manifests.of("ReplicaSet", namespace)),
+        services={name: services.get(name) for name in named},
+        routers=_routers(rollout, manifests, facade, offline=offline),
+    )
+
+
+def _routers(rollout: Rollout, manifests: Manifests, facade: Facade, *, offline: bool) -> tuple[RouterView, ...]:
+    canary = rollout.spec.strategy.canary
+    routing = canary.traffic_routing if canary else None
+    if routing is None:
+        return ()
+    views = []
+    for name, raw in routing.routers.items():
+        configured = facade.configure(name, raw, routing.path(name))
+        problems = configured.problems
+        if configured.config is not None:
+            problems = facade.problems(name, target_for(rollout, configured), manifests)
+            problems = _believed(problems, manifests) if offline else problems
+        views.append(facade.view(name, problems))
+    return tuple(views)
+
+
+def _believed(problems: tuple[Problem, ...], manifests: Manifests) -> tuple[Problem, ...]:
+    """Without absences where the sources hold no further objects at all: a lone Rollout is linted by itself."""
+    alone = all(kind in (names.ROLLOUT, "Service") for kind, _, _ in manifests.objects)
+    return tuple(p for p in problems if not p.missing) if alone else problems

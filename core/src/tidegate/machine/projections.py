@@ -1,0 +1,63 @@
+"""From manifests to the slim views that the rules look at."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from tidegate.api import names
+from tidegate.api.wire import read_time
+from tidegate.machine.hashing import template_digest
+from tidegate.machine.observed import ReplicaSetView, ServiceView
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def replica_set_view(manifest: Mapping[str, Any]) -> ReplicaSetView:
+    """The view of a ReplicaSet as the API server hands it out; what is absent reads as zero."""
+    metadata, spec, status = (manifest.get(part) or {} for part in ("metadata", "spec", "status"))
+    labels, annotations = metadata.get("labels") or {}, metadata.get("annotations") or {}
+    generation = metadata.get("generation") or 1
+    return ReplicaSetView(
+        name=metadata.get("name", ""),
+        uid=metadata.get("uid", ""),
+        created=read_time(metadata["creationTimestamp"]) if metadata.get("creationTimestamp") else EPOCH,
+        resource_version=metadata.get("resourceVersion", ""),
+        pod_hash=labels.get(names.POD_HASH, ""),
+        digest=template_digest(spec.get("template") or {}, annotations.get(names.EPHEMERAL_METADATA, "")),
+        owner_uid=controller_uid(metadata),
+        labels=labels,
+        annotations={key: value for key, value in annotations.items() if key != names.LAST_APPLIED},
+        spec_replicas=1 if spec.get("replicas") is None else spec["replicas"],
+        replicas=status.get("replicas") or 0,
+        ready=status.get("readyReplicas") or 0,
+        available=status.get("availableReplicas") or 0,
+        min_ready_seconds=spec.get("minReadySeconds") or 0,
+        generation=generation,
+        observed_generation=status.get("observedGeneration") or 0,
+        deleting=bool(metadata.get("deletionTimestamp")),
+        failure=_failure(status),
+    )
+
+
+def service_view(manifest: Mapping[str, Any]) -> ServiceView:
+    """The view of a Service."""
+    metadata = manifest.get("metadata") or {}
+    return ServiceView(
+        name=metadata.get("name", ""),
+        selector=(manifest.get("spec") or {}).get("selector") or {},
+        managed_by=(metadata.get("annotations") or {}).get(names.MANAGED_BY, ""),
+        resource_version=metadata.get("resourceVersion", ""),
+    )
+
+
+def controller_uid(metadata: Mapping[str, Any]) -> str:
+    """The uid of the controller that owns an object, "" for an orphan."""
+    owners = metadata.get("ownerReferences") or []
+    return next((owner.get("uid", "") for owner in owners if owner.get("controller")), "")
+
+
+def _failure(status: Mapping[str, Any]) -> tuple[str, str, str] | None:
+    found = next((c for c in status.get("conditions") or [] if c.get("type") == "ReplicaFailure"), None)
+    return (found.get("status", ""), found.get("reason", ""), found.get("message", "")) if found else None
