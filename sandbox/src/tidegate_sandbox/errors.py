@@ -3,6 +3,7 @@
 SandboxError
 +- ApiError                 an answer of the API server that is not a success; carries code and reason
    +- NotFound              404
+   |  +- NoSuchPath         404 of a path that no kind is served at
    +- AlreadyExists         409 on create
    +- Conflict              409 on a stale resourceVersion or a failed precondition
    +- Invalid               422, with causes
@@ -11,6 +12,11 @@ SandboxError
    +- Forbidden             403
    +- MethodNotAllowed      405
    +- UnsupportedMediaType  415
+   +- NotAcceptable         406
+   +- TooManyRequests       429, may carry Retry-After
+   +- Timeout               504, a resourceVersion of the future
+   +- ServerFault           any 5xx that a test asked for
++- StartError               the sandbox cannot start: port in use, no such manifest
 """
 
 from __future__ import annotations
@@ -47,6 +53,10 @@ class NotFound(ApiError):
     code, reason = 404, "NotFound"
 
 
+class NoSuchPath(NotFound):
+    """Nothing at all is served at a path; a real server answers in plain text, which clients word themselves."""
+
+
 class AlreadyExists(ApiError):
     code, reason = 409, "AlreadyExists"
 
@@ -77,3 +87,36 @@ class MethodNotAllowed(ApiError):
 
 class UnsupportedMediaType(ApiError):
     code, reason = 415, "UnsupportedMediaType"
+
+
+class NotAcceptable(ApiError):
+    code, reason = 406, "NotAcceptable"
+
+
+class TooManyRequests(ApiError):
+    code, reason = 429, "TooManyRequests"
+
+    def __init__(
+        self, message: str, *, name: str = "", kind: str = "", causes: tuple[Cause, ...] = (), retry_after_s: int = 0
+    ) -> None:
+        """`retry_after_s` 0 sends no Retry-After header."""
+        super().__init__(message, name=name, kind=kind, causes=causes)
+        self.retry_after_s = retry_after_s
+
+
+class Timeout(ApiError):
+    code, reason = 504, "Timeout"
+
+
+class ServerFault(ApiError):
+    """A 5xx that was asked for (`faults.py`); `code` is that of the instance."""
+
+    def __init__(self, message: str, code: int = 500) -> None:
+        super().__init__(message)
+        reasons = {500: "InternalError", 503: "ServiceUnavailable", 504: "Timeout"}
+        self.status = code
+        self.status_reason = reasons.get(code, "InternalError")
+
+
+class StartError(SandboxError):
+    """The sandbox cannot start or read what it was given; the message says what to do."""

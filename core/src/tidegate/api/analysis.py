@@ -27,11 +27,10 @@ class FieldRef(Wire):
 
 
 class ArgumentSource(Wire):
-    """Where an argument's value comes from; the last one only in a Rollout."""
+    """Where an argument's value comes from: one of the two."""
 
     secret_key_ref: SecretKeyRef | None = None
     field_ref: FieldRef | None = None
-    pod_template_hash_value: str | None = None
 
 
 class Argument(Wire):
@@ -40,6 +39,18 @@ class Argument(Wire):
     name: str = ""
     value: str | None = None
     value_from: ArgumentSource | None = None
+
+
+class RolloutArgumentSource(ArgumentSource):
+    """In a Rollout also the pod template hash of the `Stable` or the `Latest` ReplicaSet."""
+
+    pod_template_hash_value: str | None = None
+
+
+class RolloutArgument(Argument):
+    """An argument as a Rollout gives it."""
+
+    value_from: RolloutArgumentSource | None = None
 
 
 class DryRun(Wire):

@@ -7,7 +7,7 @@ from typing import Any
 from pydantic import Field
 
 from tidegate.api import names
-from tidegate.api.analysis import Argument, DryRun, MeasurementRetention
+from tidegate.api.analysis import Argument, DryRun, MeasurementRetention, RolloutArgument
 from tidegate.api.rollout import Metadata, PodTemplateMetadata
 from tidegate.api.status import Condition
 from tidegate.api.wire import Time, Wire
@@ -112,12 +112,22 @@ class StepTemplate(Wire):
     service: ExperimentService | None = None
 
 
+class StepAnalysis(Wire):
+    """An AnalysisRun of an experiment step; its arguments may ask for pod template hashes."""
+
+    name: str = ""
+    template_name: str = ""
+    cluster_scope: bool = False
+    args: list[RolloutArgument] = Field(default_factory=list)
+    required_for_completion: bool = False
+
+
 class ExperimentStep(Wire):
     """The `experiment` of a canary step; `Step.experiment` keeps it as written, this reads it."""
 
     templates: list[StepTemplate] = Field(default_factory=list)
     duration: str = ""
-    analyses: list[ExperimentAnalysis] = Field(default_factory=list)
+    analyses: list[StepAnalysis] = Field(default_factory=list)
     scale_down_delay_seconds: int | None = None
     dry_run: list[DryRun] = Field(default_factory=list)
     analysis_run_metadata: PodTemplateMetadata | None = None

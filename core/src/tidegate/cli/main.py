@@ -19,7 +19,7 @@ from tidegate.errors import ConfigError, ConnectionFailed, TidegateError
 GROUP = "tidegate.commands"
 
 BUILT_IN = {
-    "controller": ("tidegate.cli.controller:controller", "Run the controller."),
+    "controller": ("tidegate.controller.command:controller", "Run the controller."),
     "lint": ("tidegate.cli.lint:lint", "Check Rollout manifests, without a cluster."),
     "plan": ("tidegate.cli.plan:plan", "Tell what would happen next to a Rollout, and why; without a cluster."),
     "plugins": ("tidegate.cli.plugins:app", "Show what is installed, what it can do and which rights it needs."),

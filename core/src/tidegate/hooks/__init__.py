@@ -3,4 +3,76 @@
 Belongs here: the base classes that are the hook specifications, their value types, the loader, the typed facade and the
 unit of work over copies of objects.
 Must not: HTTP, watches, threads, any strategy.
+
+What this package exports is all that a plugin author imports.
 """
+
+from tidegate.errors import (
+    ApiError,
+    Conflict,
+    Forbidden,
+    NotFound,
+    OwnershipError,
+    Pending,
+    Rejected,
+    Retry,
+    SpecError,
+    TooManyRequests,
+    Transient,
+)
+from tidegate.hooks.markers import hookimpl
+from tidegate.hooks.objects import Manifest, Objects
+from tidegate.hooks.references import Kind, Ref, Rule
+from tidegate.hooks.router import API_VERSION, Target, TrafficRouter
+from tidegate.machine.observed import Problem
+from tidegate.machine.plan import Event
+from tidegate.machine.traffic import (
+    Capability,
+    Destination,
+    Hashes,
+    HeaderRoute,
+    Match,
+    MirrorMatch,
+    MirrorRoute,
+    Verdict,
+    Weights,
+)
+
+__all__ = [
+    # what a plugin is
+    "API_VERSION",
+    "TrafficRouter",
+    "hookimpl",
+    # what a router declares
+    "Capability",
+    "Kind",
+    "Ref",
+    "Rule",
+    # what a verb is handed
+    "Target",
+    "Objects",
+    "Manifest",
+    "Weights",
+    "Destination",
+    "Hashes",
+    "HeaderRoute",
+    "MirrorRoute",
+    "MirrorMatch",
+    "Match",
+    # what a verb answers
+    "Event",
+    "Problem",
+    "Verdict",
+    # what a verb may raise
+    "SpecError",
+    "Pending",
+    "Retry",
+    "OwnershipError",
+    "ApiError",
+    "NotFound",
+    "Conflict",
+    "Forbidden",
+    "Rejected",
+    "TooManyRequests",
+    "Transient",
+]

@@ -1,0 +1,16 @@
+# Each target is one line; the work is in tools/. `make setup` runs first everywhere and is quick when nothing changed.
+# PYTHON=python3.12 chooses the interpreter for a new environment; ARGS='...' is handed on.
+.PHONY: demo test check docs bench setup constraints clean control-plane
+.NOTPARALLEL:
+
+TIMED = @.venv/bin/python tools/timed.py
+
+demo: setup          ; $(TIMED) demo .venv/bin/tidegate demo $(ARGS)
+test: setup          ; $(TIMED) test .venv/bin/python tools/test.py $(ARGS)
+check: setup         ; $(TIMED) check .venv/bin/python tools/check.py $(ARGS)
+docs: setup          ; $(TIMED) docs .venv/bin/python -m pytest -p no:cacheprovider tests/docs $(ARGS)
+bench: setup         ; $(TIMED) bench .venv/bin/python benchmarks/run.py $(ARGS)
+setup:               ; @PYTHON='$(PYTHON)' sh tools/setup.sh
+constraints: setup   ; $(TIMED) constraints .venv/bin/python tools/constraints.py
+control-plane: setup ; $(TIMED) control-plane sh tests/cluster/controlplane/build.sh $(ARGS)
+clean:               ; rm -rf .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage .coverage.* htmlcov dist build && find . -path ./.venv -prune -o -name __pycache__ -type d -exec rm -rf {} +

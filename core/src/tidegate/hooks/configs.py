@@ -1,0 +1,71 @@
+"""Reads a router's part of a Rollout into the router's own model, once, with every fault as a field error."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from tidegate.api.rollout import Rollout
+from tidegate.hooks.router import NO_HASHES, Target
+from tidegate.machine.observed import Problem
+from tidegate.machine.traffic import Hashes
+
+
+@dataclass(frozen=True, slots=True)
+class Configured:
+    """A router's validated config, or what is wrong with it. Good for as long as the Rollout's generation.
+
+    `name` is the router's key and `path` its field in the Rollout; `config` is None exactly where there are problems.
+    """
+
+    name: str
+    path: str
+    config: BaseModel | None = None
+    problems: tuple[Problem, ...] = ()
+
+
+def read_config(model: type[BaseModel], name: str, raw: object, path: str) -> Configured:
+    """`raw` as `model`; a null counts as empty, as the API server's clients read it."""
+    raw = {} if raw is None else raw
+    if not isinstance(raw, Mapping):
+        problem = Problem(path, f"the config of a router is an object, found {type(raw).__name__}", json.dumps(raw))
+        return Configured(name, path, problems=(problem,))
+    try:
+        return Configured(name, path, model.model_validate(dict(raw)))
+    except ValidationError as error:
+        return Configured(name, path, problems=tuple(_problem(path, each) for each in error.errors()))
+
+
+def target_for(rollout: Rollout, configured: Configured, hashes: Hashes = NO_HASHES) -> Target[BaseModel]:
+    """For whom the router works. Raises ValueError where the config has problems: ask `configured.problems` first."""
+    if configured.config is None:
+        raise ValueError(f"{configured.path}: no target for a config with problems")
+    canary = rollout.spec.strategy.canary
+    routing = canary.traffic_routing if canary else None
+    return Target(
+        namespace=rollout.metadata.namespace,
+        name=rollout.metadata.name,
+        uid=rollout.metadata.uid,
+        config=configured.config,
+        router=configured.name,
+        path=configured.path,
+        canary_service=canary.canary_service if canary else "",
+        stable_service=canary.stable_service if canary else "",
+        hashes=hashes,
+        total=(routing.max_traffic_weight if routing else None) or 100,
+        managed_routes=tuple(route.name for route in (routing.managed_routes if routing else None) or ()),
+        annotations=rollout.metadata.annotations,
+    )
+
+
+def _problem(path: str, error: ErrorDetails) -> Problem:
+    field = path + "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in error["loc"])
+    cause = error.get("ctx", {}).get("error")  # what a validator raised, without pydantic's "Value error, "
+    detail = str(cause) if cause is not None else error["msg"]
+    if error["type"] == "missing":
+        return Problem(field, detail)
+    return Problem(field, detail, json.dumps(error["input"], default=str))

@@ -1,0 +1,198 @@
+"""From remembered edits to writes: ownership, preconditions, and the second try after a conflict."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from random import SystemRandom
+from typing import Any, Generic, TypeVar
+
+from pydantic import BaseModel
+
+from tidegate.errors import AlreadyExists, ApiError, Conflict, NotFound, OwnershipError
+from tidegate.hooks.cluster import Cluster
+from tidegate.hooks.objects import Change, Objects, Reader
+from tidegate.hooks.references import Kind
+from tidegate.hooks.router import Target
+from tidegate.machine.plan import Event
+
+log = logging.getLogger(__name__)
+
+Value = TypeVar("Value")
+Place = tuple[Kind, str]
+
+# Five repeats at 10 to 200 ms: enough for a controller that writes the same object once a second, short beside a pass.
+REPEATS = 5
+SHORTEST_WAIT_S, LONGEST_WAIT_S = 0.010, 0.200
+
+_random = SystemRandom()
+
+
+def conflict_wait_s() -> float:
+    """Seconds to wait before the verb is run again; drawn at random, so that two writers part."""
+    return _random.uniform(SHORTEST_WAIT_S, LONGEST_WAIT_S)
+
+
+@dataclass(frozen=True, slots=True)
+class Done(Generic[Value]):
+    """How a verb ended: its answer, the changes that were made (or would be, in a preview), the events to send."""
+
+    value: Value
+    wrote: bool = False
+    changes: tuple[Change, ...] = ()
+
+    @property
+    def events(self) -> tuple[Event, ...]:
+        """The events of the changes, in their order."""
+        return tuple(event for change in self.changes for event in change.events)
+
+
+@dataclass(slots=True)
+class Work(Generic[Value]):
+    """One verb's work on one cluster: run, write, and run again on fresher copies while others get in between.
+
+    `ask` runs the verb on a new unit of work. `answers` is what the API server made of every written object,
+    `answered` a reader that knows it. Objects in `keep` are left as they are, whatever the verb did to them.
+    """
+
+    target: Target[BaseModel]
+    cluster: Cluster
+    ask: Callable[[Objects], Value]
+    sleep: Callable[[float], None]
+    keep: frozenset[Place] = frozenset()
+    written: list[Change] = field(default_factory=list)
+    answers: dict[Place, Mapping[str, Any] | None] = field(default_factory=dict)
+    answered: Reader = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.answered = self.cluster
+
+    def run(self) -> Done[Value]:
+        """Run the verb until its changes are in. Raises what the verb raises, OwnershipError, and ApiErrors.
+
+        Every change is tried even if an earlier one failed: an abort must not leave the second object at its weight
+        because the first could not be reached. The first error is raised, the others are its notes.
+        """
+        for attempt in range(1 + REPEATS):
+            if attempt:
+                self.sleep(conflict_wait_s())
+            objects = Objects(self._reader(attempt), self.target.namespace)
+            try:
+                value = self.ask(objects)
+                changes = (each for each in objects.changes() if (each.kind, each.name) not in self.keep)
+                overtaken = self._write(tuple(changes))
+            except Exception as error:
+                error.__dict__["written"] = tuple(self.written)
+                raise
+            if overtaken is None:
+                self.answered = Answered(self._reader(attempt), self.answers)
+                return Done(value, bool(self.written), tuple(self.written))
+        overtaken.__dict__["written"] = tuple(self.written)
+        raise Conflict(f"{overtaken}; still so after {REPEATS} repeats", code=409, reason="Conflict") from overtaken
+
+    def _reader(self, attempt: int) -> Reader:
+        """The cache at first; the server once the cache has turned out to be behind."""
+        return Live(self.cluster) if attempt else self.cluster
+
+    def _write(self, changes: tuple[Change, ...]) -> ApiError | None:
+        """Make the changes; the error of one that was overtaken by somebody else, or None."""
+        for change in changes:
+            check_owner(change, self.target)
+        errors: list[ApiError] = []
+        overtaken: ApiError | None = None
+        for change in changes:
+            try:
+                self.answers[(change.kind, change.name)] = send(self.cluster, self.target.namespace, change)
+            except (Conflict, AlreadyExists) as error:
+                overtaken = error
+            except ApiError as error:
+                errors.append(error)
+            else:
+                self.written.append(change)
+                log.info("%s %s", change.verb, change.place, extra={"rollout": self.target.key})
+        if errors:
+            for other in errors[1:]:
+                errors[0].add_note(str(other))
+            raise errors[0]
+        return overtaken
+
+
+def written_before(error: BaseException) -> tuple[Change, ...]:
+    """What had been written when `error` ended a verb; their events are still to be sent."""
+    written: tuple[Change, ...] = error.__dict__.get("written", ())
+    return written
+
+
+def send(cluster: Cluster, namespace: str, change: Change) -> Mapping[str, Any] | None:
+    """Make one change; the object as it stands afterwards, None for a deleted one."""
+    before = change.before.get("metadata", {})
+    match change.verb:
+        case "create":
+            return cluster.create(change.kind, namespace, change.patch)
+        case "patch":
+            return cluster.patch(change.kind, namespace, change.name, change.patch, before.get("resourceVersion", ""))
+        case "delete":
+            try:
+                cluster.delete(change.kind, namespace, change.name, before.get("uid", ""))
+            except NotFound:
+                log.debug("%s was gone already", change.place)
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class Live:
+    """A reader that asks the API server instead of the cache."""
+
+    cluster: Cluster
+
+    def read(self, kind: Kind, namespace: str, name: str) -> Mapping[str, Any] | None:
+        """The object as the server has it now, or None."""
+        return self.cluster.read_live(kind, namespace, name)
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """A reader that knows what the server answered to the last writes, whatever the cache says."""
+
+    reader: Reader
+    answers: Mapping[Place, Mapping[str, Any] | None]
+
+    def read(self, kind: Kind, namespace: str, name: str) -> Mapping[str, Any] | None:
+        """The answered object where there is one, else the reader's."""
+        if (kind, name) in self.answers:
+            return self.answers[(kind, name)]
+        return self.reader.read(kind, namespace, name)
+
+
+def check_owner(change: Change, target: Target[BaseModel]) -> None:
+    """Raise OwnershipError for a delete of an object that is not ours, or an edit of another Rollout's.
+
+    An object of a Rollout of the same name and another uid may be adopted: names are unique, so its owner is gone.
+    """
+    owner = controller_of(change.before)
+    ours = owner.get("uid") == target.uid
+    if change.verb == "create" or ours:
+        return
+    foreign = owner.get("kind") == target.owner["kind"]
+    if change.verb == "patch" and foreign and owner.get("name") == target.name and _adopts(change, target):
+        return
+    if change.verb == "delete" or foreign:
+        whose = f"{owner.get('kind')} {owner.get('name')} (uid {owner.get('uid')})" if owner else "nobody"
+        raise OwnershipError(
+            f"{change.place} in namespace {target.namespace} is controlled by {whose}, not by Rollout {target.name} "
+            f"(uid {target.uid}); it is left alone: rename one of the two, or delete the object"
+        )
+
+
+def _adopts(change: Change, target: Target[BaseModel]) -> bool:
+    owners = change.patch.get("metadata", {}).get("ownerReferences", [])
+    return any(owner.get("uid") == target.uid and owner.get("controller") for owner in owners)
+
+
+def controller_of(manifest: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The ownerReference that is marked as controller; empty for an object that nobody controls."""
+    for owner in manifest.get("metadata", {}).get("ownerReferences") or []:
+        if owner.get("controller"):
+            return dict(owner)
+    return {}

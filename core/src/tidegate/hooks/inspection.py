@@ -1,0 +1,163 @@
+"""What is wrong with a plugin, found before it is asked anything.
+
+pluggy checks the names of parameters that an implementation takes. It says nothing of coroutines (never awaited, taken
+for a result), keyword-only parameters (never passed), `**kwargs` (always empty), or hooks with a misspelt name (never
+called). Each of those is refused here, so that it fails at load and not at the first weight.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
+from difflib import get_close_matches
+
+from pydantic import BaseModel
+
+from tidegate.hooks.markers import PROJECT
+from tidegate.hooks.records import KNOWN_RIGHTS
+from tidegate.hooks.references import Rule
+from tidegate.hooks.router import API_VERSION, REQUIRED_VERBS, VERBS, TrafficRouter
+from tidegate.machine.traffic import Capability
+
+# The verbs that make no sense without a declared capability, and that a declared capability demands.
+CAPABILITY_OF: Mapping[str, tuple[Capability, ...]] = {
+    "set_weights": (Capability.WEIGHTS,),
+    "verify_weights": (Capability.VERIFY,),
+    "update_hash": (Capability.HASH,),
+    "set_header_route": (Capability.HEADER,),
+    "set_mirror_route": (Capability.MIRROR,),
+    "remove_managed_routes": (Capability.HEADER, Capability.MIRROR),
+}
+
+# How alike a public method and a verb may be before it counts as misspelt; set_weight and set_weights are at 0.95.
+LIKENESS = 0.85
+
+
+def version_faults(plugin: object) -> Iterator[str]:
+    """Whether the plugin was written for this contract."""
+    version = getattr(plugin, "api_version", API_VERSION)
+    if type(version) is not int or version != API_VERSION:
+        yield f"written for plugin API {version!r}, this tidegate speaks {API_VERSION}; install a matching version"
+
+
+def router_faults(router: TrafficRouter[BaseModel]) -> Iterator[str]:
+    """Everything that makes a router unusable; nothing for a good one."""
+    yield from _attribute_faults(type(router))
+    own = verbs_of(router)
+    for verb in REQUIRED_VERBS:
+        if verb not in own:
+            yield f"{verb} is missing; every router must have it"
+    for verb in sorted(own):
+        yield from _verb_faults(type(router), verb)
+    yield from _capability_faults(router.can, own)
+    yield from _misspelt(type(router), own)
+
+
+def wrapper_faults(plugin: object) -> Iterator[str]:
+    """Everything that makes a plugin of wrappers unusable; nothing for a good one."""
+    found = dict(implementations(plugin))
+    if not found:
+        yield "offers no hook: neither a TrafficRouter subclass nor a function marked with @hookimpl"
+    for name, function in found.items():
+        options = getattr(function, f"{PROJECT}_impl", {})
+        if name not in VERBS:
+            yield f"{name} is no hook{_meant(name, VERBS)}"
+        elif not options.get("wrapper"):
+            yield f"{name} must be @hookimpl(wrapper=True): only the router that a Rollout names answers a verb"
+        elif unknown := [each for each in parameters_of(function) if each not in spec_parameters(name)]:
+            yield f"{name} takes {', '.join(unknown)}; {name} hands over {', '.join(spec_parameters(name))}"
+        yield from _calling_faults(name, function)
+
+
+def implementations(plugin: object) -> Iterator[tuple[str, Callable[..., object]]]:
+    """The functions of a module or an object that carry the hookimpl mark, by name."""
+    for name in dir(plugin):
+        function = inspect.getattr_static(plugin, name, None)
+        function = getattr(function, "__func__", function)
+        if callable(function) and getattr(function, f"{PROJECT}_impl", None) is not None:
+            yield name, function
+
+
+def verbs_of(router: TrafficRouter[BaseModel]) -> frozenset[str]:
+    """The verbs that a router overrides; the others are never asked of it."""
+    cls = type(router)
+    return frozenset(verb for verb in VERBS if getattr(cls, verb) is not getattr(TrafficRouter, verb))
+
+
+def spec_parameters(verb: str) -> list[str]:
+    """What the contract hands to a verb, in order."""
+    return parameters_of(getattr(TrafficRouter, verb))
+
+
+def parameters_of(function: Callable[..., object]) -> list[str]:
+    """The parameter names of a function without `self`."""
+    return [name for name in inspect.signature(function).parameters if name != "self"]
+
+
+def _attribute_faults(cls: type[TrafficRouter[BaseModel]]) -> Iterator[str]:
+    name, config = getattr(cls, "name", None), getattr(cls, "config", None)
+    if not isinstance(name, str) or not name:
+        yield "`name` must be the key under which a Rollout names the router"
+    if not (inspect.isclass(config) and issubclass(config, BaseModel)):
+        yield f"`config` must be a pydantic model, found {config!r}"
+    can: object = cls.can
+    if not isinstance(can, Set) or not all(isinstance(each, Capability) for each in can):
+        yield f"`can` must be a set of Capability, found {can!r}"
+    needs: object = cls.needs
+    if not isinstance(needs, Sequence):
+        yield f"`needs` must be a sequence of Rule, found {needs!r}"
+        return
+    for rule in needs:
+        if not isinstance(rule, Rule):
+            yield f"`needs` must hold Rule, found {rule!r}"
+        elif unknown := set(rule.verbs.split()) - KNOWN_RIGHTS:
+            yield f"`needs` asks {', '.join(sorted(unknown))} on {rule.resource}; Kubernetes has no such verb"
+
+
+def _verb_faults(cls: type, verb: str) -> Iterator[str]:
+    static = inspect.getattr_static(cls, verb)
+    if not inspect.isfunction(static):
+        yield f"{verb} must be a plain method, found {type(static).__name__}"
+        return
+    yield from _calling_faults(verb, static)
+    if inspect.isgeneratorfunction(static):
+        yield f"{verb} must not yield: a router answers, only a wrapper plugin yields"
+    wanted = spec_parameters(verb)
+    if (found := parameters_of(static)) != wanted:
+        yield f"{verb}({', '.join(found)}) must take ({', '.join(wanted)})"
+    options = getattr(static, f"{PROJECT}_impl", {})
+    if options.get("specname") or options.get("wrapper"):
+        yield f"{verb} must not be marked by hand; overriding it is enough"
+
+
+def _calling_faults(name: str, function: Callable[..., object]) -> Iterator[str]:
+    if inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function):
+        yield f"{name} must not be async: the controller calls plugins from threads and would never await it"
+    for parameter in inspect.signature(function).parameters.values():
+        if parameter.kind is inspect.Parameter.KEYWORD_ONLY:
+            yield f"{name}: parameter {parameter.name} is keyword-only and would never be passed"
+        elif parameter.kind in (inspect.Parameter.VAR_KEYWORD, inspect.Parameter.VAR_POSITIONAL):
+            yield f"{name}: *{parameter.name} would always be empty; name the parameters"
+
+
+def _capability_faults(can: Set[Capability], own: frozenset[str]) -> Iterator[str]:
+    for verb, capabilities in CAPABILITY_OF.items():
+        declared = [each for each in capabilities if each in can]
+        if verb in own and not declared:
+            yield f"{verb} is there but `can` lacks Capability.{capabilities[0].name}"
+        if declared and verb not in own and verb not in REQUIRED_VERBS:
+            yield f"`can` declares Capability.{declared[0].name} but {verb} is missing"
+
+
+def _misspelt(cls: type, own: frozenset[str]) -> Iterator[str]:
+    """Public methods that look like a verb: they would never be called, and nobody would notice."""
+    absent = [verb for verb in VERBS if verb not in own]
+    for ancestor in cls.__mro__[: cls.__mro__.index(TrafficRouter)]:
+        for name in vars(ancestor):
+            if not name.startswith("_") and name not in VERBS and (meant := _meant(name, absent)):
+                yield f"{name} is no verb{meant} (a helper of the router starts with an underscore)"
+
+
+def _meant(name: str, candidates: list[str] | tuple[str, ...]) -> str:
+    close = get_close_matches(name, candidates, n=1, cutoff=LIKENESS)
+    return f"; did you mean {close[0]}?" if close else ""

@@ -1,0 +1,146 @@
+"""The unit of work that a router edits: reads copies, remembers edits, writes nothing itself."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol
+
+from tidegate.errors import NotFound, PluginError
+from tidegate.hooks.references import Kind
+from tidegate.machine.plan import Event
+
+Manifest = dict[str, Any]
+
+
+class Reader(Protocol):
+    """Where copies come from: the watch cache in the controller, a file in `tidegate lint`, dicts in a test."""
+
+    def read(self, kind: Kind, namespace: str, name: str) -> Mapping[str, Any] | None:
+        """The object, not to be edited, or None."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One wanted write. `patch` is a JSON merge patch for "patch", the whole object for "create", empty for "delete".
+
+    `before` is the copy that the edit started from; its resourceVersion and uid guard the write.
+    """
+
+    verb: Literal["create", "patch", "delete"]
+    kind: Kind
+    name: str
+    patch: Manifest = field(default_factory=dict)
+    before: Manifest = field(default_factory=dict)
+    events: tuple[Event, ...] = ()
+
+    @property
+    def place(self) -> str:
+        """`<plural>.<group> "<name>"`, as Kubernetes names an object in errors."""
+        return f'{self.kind.resource} "{self.name}"'
+
+
+class Objects:
+    """Copies of the objects of one namespace, with a memory of what was edited.
+
+    `namespace` is the Rollout's; a router cannot reach another one. Not thread-safe; made anew for every call.
+    """
+
+    def __init__(self, reader: Reader, namespace: str) -> None:
+        self._reader, self.namespace = reader, namespace
+        self._before: dict[tuple[Kind, str], Manifest] = {}
+        self._after: dict[tuple[Kind, str], Manifest | None] = {}
+        self._events: dict[tuple[Kind, str], list[Event]] = {}
+        self._asked: dict[tuple[Kind, str], None] = {}
+
+    @property
+    def asked(self) -> tuple[tuple[Kind, str], ...]:
+        """Every object that was read or written so far, in the order of first mention."""
+        return tuple(self._asked)
+
+    def get(self, kind: Kind, name: str) -> Manifest | None:
+        """A copy of the object as it stands in this unit of work, or None. Editing it changes nothing; see `edit`."""
+        key = (kind, name)
+        self._asked[key] = None
+        if key in self._after:
+            return copy.deepcopy(self._after[key])
+        found = self._reader.read(kind, self.namespace, name)
+        return copy.deepcopy(dict(found)) if found is not None else None
+
+    def edit(self, kind: Kind, name: str, event: Event | None = None) -> Manifest:
+        """The object to be edited in place; what differs at the end is sent as a merge patch.
+
+        `event` is sent only if something differed. Raises NotFound where the object does not exist.
+        """
+        key = (kind, name)
+        current = self._after.get(key)
+        if current is None:
+            found = self.get(kind, name)
+            if found is None:
+                raise NotFound(f'{kind.resource} "{name}" not found', code=404, reason="NotFound")
+            self._before.setdefault(key, copy.deepcopy(found))
+            current = self._after[key] = found
+        if event is not None:
+            self._events.setdefault(key, []).append(event)
+        return current
+
+    def create(self, kind: Kind, manifest: Manifest, event: Event | None = None) -> None:
+        """Have `manifest` created; its namespace, apiVersion and kind are filled in.
+
+        Raises PluginError for one without a name and for one that exists: that one is to be edited.
+        """
+        manifest = copy.deepcopy(manifest)
+        metadata = manifest.setdefault("metadata", {})
+        if not metadata.get("name"):
+            raise PluginError(f"{kind.resource}: an object to be created needs metadata.name")
+        if self.get(kind, metadata["name"]) is not None:
+            raise PluginError(f'{kind.resource} "{metadata["name"]}" exists; edit it instead of creating it')
+        metadata["namespace"] = self.namespace
+        created = {"apiVersion": kind.api_version, "kind": kind.kind, **manifest}
+        self._after[(kind, metadata["name"])] = created
+        if event is not None:
+            self._events.setdefault((kind, metadata["name"]), []).append(event)
+
+    def delete(self, kind: Kind, name: str, event: Event | None = None) -> None:
+        """Have the object deleted, guarded by its uid; a missing object counts as deleted."""
+        key = (kind, name)
+        found = self.get(kind, name)
+        if found is None:
+            return
+        self._before.setdefault(key, found)
+        self._after[key] = None
+        if event is not None:
+            self._events.setdefault(key, []).append(event)
+
+    def changes(self) -> tuple[Change, ...]:
+        """What has to be written, in the order of first mention; edits that changed nothing are left out."""
+        changes: list[Change] = []
+        for (kind, name), after in self._after.items():
+            before, events = self._before.get((kind, name)), tuple(self._events.get((kind, name), ()))
+            if after is None and before is not None:
+                changes.append(Change("delete", kind, name, before=before, events=events))
+            elif after is not None and before is None:
+                changes.append(Change("create", kind, name, patch=after, events=events))
+            elif after is not None and before is not None and (patch := merge_patch(before, after)):
+                changes.append(Change("patch", kind, name, patch=patch, before=before, events=events))
+        return tuple(changes)
+
+
+def merge_patch(before: Mapping[str, Any], after: Mapping[str, Any]) -> Manifest:
+    """The JSON merge patch (RFC 7386) that turns `before` into `after`; empty where they are equal.
+
+    A None in `after` counts as an absent key: merge patches have no other word for null.
+    """
+    wanted = {key: value for key, value in after.items() if value is not None}
+    patch: Manifest = {key: None for key, value in before.items() if key not in wanted and value is not None}
+    for key, value in wanted.items():
+        if key not in before:
+            patch[key] = value
+        elif isinstance(value, Mapping) and isinstance(before[key], Mapping):
+            if inner := merge_patch(before[key], value):
+                patch[key] = inner
+        elif value != before[key] or type(value) is not type(before[key]):
+            patch[key] = value
+    return patch

@@ -1,0 +1,75 @@
+"""The API server as one pass writes to it: every write is guarded, and remembered until the watch has brought it back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from tidegate.errors import NotFound
+from tidegate.hooks.references import Kind
+from tidegate.runtime.kinds import path_of
+from tidegate.runtime.store import Key
+from tidegate.runtime.transport import MERGE_PATCH, STRATEGIC_PATCH, Transport
+from tidegate.runtime.watches import Watches
+from tidegate.runtime.writes import OwnWrites
+
+Manifest = dict[str, Any]
+
+
+class PassCluster:
+    """Reads from the caches and writes in the name of the pass over `key`. Used by one thread.
+
+    `wrote` counts the writes that the server has taken.
+    """
+
+    def __init__(self, transport: Transport, watches: Watches, own: OwnWrites[Key], key: Key) -> None:
+        self._transport, self._watches, self._own, self._key = transport, watches, own, key
+
+    def read(self, kind: Kind, namespace: str, name: str) -> Mapping[str, Any] | None:
+        """The object from the watch cache, not to be edited, or None. Raises Pending while the cache is being filled."""
+        return self._watches.read(kind, namespace, name)
+
+    def read_live(self, kind: Kind, namespace: str, name: str) -> Mapping[str, Any] | None:
+        """The object from the API server, or None."""
+        try:
+            found: Manifest = self._transport.request("GET", path_of(kind, namespace, name))
+        except NotFound:
+            return None
+        return found
+
+    def create(self, kind: Kind, namespace: str, manifest: Manifest) -> Mapping[str, Any]:
+        """Create, and give back what the server made of it. Raises AlreadyExists."""
+        return self._remembered(kind, namespace, self._transport.request("POST", path_of(kind, namespace), manifest))
+
+    def patch(self, kind: Kind, namespace: str, name: str, patch: Manifest, resource_version: str) -> Mapping[str, Any]:
+        """Merge-patch, and give back the result. Raises Conflict where the object is not at `resource_version`."""
+        if resource_version:
+            patch = {**patch, "metadata": {**(patch.get("metadata") or {}), "resourceVersion": resource_version}}
+        return self._patched(kind, (namespace, name, ""), patch, MERGE_PATCH)
+
+    def patch_strategically(self, kind: Kind, namespace: str, name: str, patch: Manifest) -> Mapping[str, Any]:
+        """A strategic merge patch, for built-in kinds: lists with keys are merged instead of replaced."""
+        return self._patched(kind, (namespace, name, ""), patch, STRATEGIC_PATCH)
+
+    def patch_status(self, kind: Kind, namespace: str, name: str, patch: Manifest) -> Mapping[str, Any]:
+        """Merge-patch the status subresource; `patch` is its inside."""
+        return self._patched(kind, (namespace, name, "status"), {"status": patch}, MERGE_PATCH)
+
+    def delete(self, kind: Kind, namespace: str, name: str, uid: str) -> None:
+        """Delete the object that has this uid. Raises NotFound, and Conflict for a namesake."""
+        options: Manifest = {"kind": "DeleteOptions", "apiVersion": "v1", "propagationPolicy": "Background"}
+        if uid:
+            options["preconditions"] = {"uid": uid}
+        self._remembered(kind, namespace, self._transport.request("DELETE", path_of(kind, namespace, name), options))
+
+    def _patched(self, kind: Kind, place: tuple[str, str, str], patch: Manifest, content_type: str) -> Manifest:
+        answer = self._transport.request("PATCH", path_of(kind, *place), patch, content_type)
+        return self._remembered(kind, place[0], answer)
+
+    def _remembered(self, kind: Kind, namespace: str, answer: Manifest) -> Manifest:
+        metadata = answer.get("metadata") or {}
+        # A deletion may be answered with a bare Status, which tells no version: nothing to wait for then.
+        if answer.get("kind") != "Status" and metadata.get("resourceVersion"):
+            name, version = str(metadata.get("name", "")), str(metadata["resourceVersion"])
+            self._own.wrote(self._key, kind, namespace, name, version)
+        return answer

@@ -1,0 +1,163 @@
+"""The parts of the runtime put together: stores, watches, queues and workers of one controller."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from tidegate.api import names
+from tidegate.hooks.facade import Facade
+from tidegate.runtime.clock import Clock
+from tidegate.runtime.events import Recorder
+from tidegate.runtime.kinds import REPLICA_SETS, ROLLOUTS, SERVICES
+from tidegate.runtime.metrics import Metrics
+from tidegate.runtime.observe import Observer, Stores
+from tidegate.runtime.projections import ReplicaSetProjection, as_text, controller_uid, service_view
+from tidegate.runtime.queue import Queue
+from tidegate.runtime.reconcile import Reconciler, Shell
+from tidegate.runtime.references import References
+from tidegate.runtime.reflector import Pace
+from tidegate.runtime.services import ServiceKeeper
+from tidegate.runtime.store import Key, Manifest, Store
+from tidegate.runtime.transport import Transport
+from tidegate.runtime.watches import Watches
+from tidegate.runtime.wiring import Wiring
+from tidegate.runtime.writes import OwnWrites
+
+log = logging.getLogger(__name__)
+
+CORE = (ROLLOUTS, REPLICA_SETS, SERVICES)
+# Without its CRD nothing works, so it is asked for more often than an optional kind.
+ROLLOUTS_ABSENT_S = 5.0
+# Services are cleaned up when a Rollout goes or lets go of one: rare, and never urgent.
+SERVICE_WORKERS = 1
+
+
+@dataclass(frozen=True, slots=True)
+class EngineOptions:
+    """What a controller looks at, and with how many workers.
+
+    `namespaces` empty means all. `instance_id` "" means the Rollouts without that label.
+    """
+
+    namespaces: tuple[str, ...] = ()
+    instance_id: str = ""
+    workers: int = 10
+
+    @property
+    def selector(self) -> str:
+        """The label selector of the Rollouts that are ours."""
+        return f"{names.INSTANCE_ID}={self.instance_id}" if self.instance_id else f"!{names.INSTANCE_ID}"
+
+
+class Engine:
+    """One controller from the API server to the plugins. Started once, stopped once."""
+
+    def __init__(
+        self,
+        transport: Transport,
+        facade: Facade,
+        options: EngineOptions,
+        clock: Clock,
+        metrics: Metrics | None = None,
+        pace: Pace | None = None,
+    ) -> None:
+        metrics = metrics or Metrics()
+        self._options, self._pace = options, pace
+        self.stores = _stores()
+        self.watches = Watches(transport, options.namespaces, metrics, pace)
+        self.recorder = Recorder(transport, clock, metrics)
+        self.queue: Queue[Key] = Queue(clock, metrics.queue("rollout"))
+        self._services: Queue[Key] = Queue(clock, metrics.queue("service"))
+        shell = Shell(transport, self.watches, OwnWrites(), facade, self.recorder, metrics)
+        references = References(facade, self._services.add)
+        self._wiring = Wiring(self.stores, shell, references, self.queue, self._services)
+        observer = Observer(self.stores, self.watches, references, facade, clock)
+        self._reconciler = Reconciler(shell, observer, self.queue, clock)
+        self._keeper = ServiceKeeper(transport, self.stores.services, references, self._services, self.queue.add)
+        self._stopping = threading.Event()
+        self._workers: list[threading.Thread] = []
+
+    def start(self) -> None:
+        """Fill the stores, then work. Returns at once; the workers begin when the stores are filled."""
+        wiring, stores, watches = self._wiring, self.stores, self.watches
+        watches.on_routed(wiring.routed_changed)
+        self.recorder.start()
+        watches.watch(SERVICES, stores.services, wiring.service_changed)
+        watches.watch(REPLICA_SETS, stores.replica_sets, wiring.replica_set_changed, selector=names.POD_HASH)
+        watches.watch(
+            ROLLOUTS,
+            stores.rollouts,
+            wiring.rollout_changed,
+            selector=self._options.selector,
+            absent_s=ROLLOUTS_ABSENT_S,
+        )
+        self._spawn("worker", self._options.workers, self.queue, self._reconciler.reconcile)
+        self._spawn("services", SERVICE_WORKERS, self._services, self._keeper.look)
+
+    def problem(self) -> str:
+        """Why the controller does not work yet; "" once it does."""
+        if self._stopping.is_set():
+            return "stopping"
+        if self.watches.absent(ROLLOUTS):
+            return f"the API server does not serve {ROLLOUTS.resource}; install the CRDs (deploy/crds)"
+        return self.watches.problem(CORE)
+
+    def wait_ready(self, timeout_s: float) -> bool:
+        """Wait until the stores are filled."""
+        return self.watches.wait_synced(CORE, timeout_s)
+
+    def stop(self, drain_s: float = 5.0) -> bool:
+        """Let passes in work end, for at most `drain_s`, send what events wait, and end every thread.
+
+        Whether all of them ended in time. A pass that did not is harmless: it writes its status last.
+        """
+        self._stopping.set()
+        self.queue.close()
+        self._services.close()
+        drained = self.queue.wait_idle(drain_s) and self._services.wait_idle(0.5)
+        if not drained:
+            log.warning("engine: passes were still under way after %.0f s and are left behind", drain_s)
+        self.watches.stop()
+        self.recorder.stop(2.0)
+        for worker in self._workers:
+            worker.join(0.5)
+        return drained
+
+    def _spawn(self, name: str, count: int, queue: Queue[Key], work: Callable[[Key], None]) -> None:
+        def serve() -> None:
+            while not self.watches.wait_synced(CORE, 0.2):
+                if self._stopping.is_set():
+                    return
+            while (key := queue.get()) is not None:
+                try:
+                    work(key)
+                finally:
+                    queue.done(key)
+
+        for n in range(count):
+            worker = threading.Thread(target=serve, name=f"{name} {n}", daemon=True)
+            self._workers.append(worker)
+            worker.start()
+
+
+def _stores() -> Stores:
+    return Stores(
+        rollouts=Store(as_text, {"uid": _uid}),
+        replica_sets=Store(ReplicaSetProjection(), {"owner": _owner, "orphan": _orphan}),
+        services=Store(service_view),
+    )
+
+
+def _uid(manifest: Manifest) -> Iterable[str]:
+    return [str(manifest["metadata"].get("uid", ""))]
+
+
+def _owner(manifest: Manifest) -> Iterable[str]:
+    return [uid] if (uid := controller_uid(manifest)) else []
+
+
+def _orphan(manifest: Manifest) -> Iterable[str]:
+    return [] if controller_uid(manifest) else [str(manifest["metadata"].get("namespace", ""))]

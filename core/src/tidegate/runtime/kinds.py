@@ -1,0 +1,58 @@
+"""Which resources the controller itself touches, and where a resource lives in the API."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from urllib.parse import quote
+
+from tidegate.hooks.references import Kind
+
+ROLLOUTS = Kind("argoproj.io", "v1alpha1", "Rollout", "rollouts")
+REPLICA_SETS = Kind("apps", "v1", "ReplicaSet", "replicasets")
+SERVICES = Kind("", "v1", "Service", "services")
+EVENTS = Kind("", "v1", "Event", "events")
+LEASES = Kind("coordination.k8s.io", "v1", "Lease", "leases")
+
+
+def path_of(kind: Kind, namespace: str = "", name: str = "", subresource: str = "") -> str:
+    """The URL path of one object, or of a collection where `name` is ""; "" as namespace means all namespaces."""
+    parts = ["", "apis", kind.group, kind.version] if kind.group else ["", "api", kind.version]
+    if namespace:
+        parts += ["namespaces", quote(namespace, safe="")]
+    parts.append(kind.plural)
+    parts += [quote(part, safe="") for part in (name, subresource) if part]
+    return "/".join(parts)
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """What a URL path names, for messages and metrics."""
+
+    plural: str
+    group: str = ""
+    namespace: str = ""
+    name: str = ""
+    subresource: str = ""
+
+    def __str__(self) -> str:
+        where = "/".join(part for part in (self.namespace, self.name) if part)
+        plural = f"{self.plural}.{self.group}" if self.group else self.plural
+        plural = f"{plural}/{self.subresource}" if self.subresource else plural
+        return f"{plural} {where}" if where else plural
+
+
+def address(path: str) -> Address:
+    """Read `/api/v1/...` or `/apis/group/version/...`; anything else (`/version`) becomes its own plural."""
+    parts = [part for part in path.split("/") if part]
+    match parts:
+        case ["api", _, *rest] if rest:
+            group = ""
+        case ["apis", group, _, *rest] if rest:
+            pass
+        case _:
+            return Address(path.strip("/") or "/")
+    namespace = ""
+    if rest[0] == "namespaces" and len(rest) > 2:
+        namespace, rest = rest[1], rest[2:]
+    plural, name, subresource = (*rest, "", "")[:3]
+    return Address(plural, group, namespace, name, subresource)

@@ -1,0 +1,137 @@
+"""From the stores to one frozen `Observed`. Nothing in here asks the network."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import BaseModel
+
+from tidegate.api import names
+from tidegate.api.rollout import Rollout
+from tidegate.errors import PluginError
+from tidegate.hooks.configs import Configured, target_for
+from tidegate.hooks.facade import Facade
+from tidegate.hooks.router import Target
+from tidegate.machine.observed import Observed, Problem, ReplicaSetView, RouterView, ServiceView
+from tidegate.machine.rollout.case import selects
+from tidegate.machine.traffic import Hashes
+from tidegate.runtime.clock import Clock
+from tidegate.runtime.references import Key, Known, References, hashes_of
+from tidegate.runtime.store import Store
+from tidegate.runtime.watches import Watches
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Stores:
+    """The stores that every pass reads."""
+
+    rollouts: Store[str]
+    replica_sets: Store[ReplicaSetView]
+    services: Store[ServiceView]
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """What a pass sees, and how to address the routers in it, the retired ones included.
+
+    `used` is the bookkeeping annotation: the raw configs of the routers that may have left something behind.
+    """
+
+    observed: Observed
+    configured: Mapping[str, Configured]
+    used: Mapping[str, Any]
+
+    @property
+    def rollout(self) -> Rollout:
+        """The Rollout."""
+        return self.observed.rollout
+
+    def target(self, router: str, hashes: Hashes | None = None) -> Target[BaseModel]:
+        """For whom `router` works; without `hashes`, with those of the status."""
+        return target_for(self.rollout, self.configured[router], hashes or hashes_of(self.rollout))
+
+
+class Observer:
+    """Looks at one Rollout in the stores."""
+
+    def __init__(self, stores: Stores, watches: Watches, references: References, facade: Facade, clock: Clock) -> None:
+        self._stores, self._watches, self._references = stores, watches, references
+        self._facade, self._clock = facade, clock
+
+    def observe(self, key: Key) -> Sight | None:
+        """The Rollout and everything around it; None where it does not exist.
+
+        Raises Pending while a cache that it needs is being filled, and pydantic's ValidationError for an object that no
+        schema should have let through.
+        """
+        entry = self._stores.rollouts.get(*key)
+        if entry is None:
+            return None
+        rollout = Rollout.read(json.loads(entry.value))
+        known = self._references.learn(rollout)
+        for kind in known.kinds:
+            self._watches.need(kind)
+        used = read_used(rollout)
+        retired = dict(self._retired(rollout, known, used))
+        observed = Observed(
+            now=self._clock.now(),
+            rollout=rollout,
+            replica_sets=tuple(self._replica_sets(rollout)),
+            services={name: self._service(key[0], name) for name in known.services},
+            routers=tuple(self._view(rollout, configured) for configured in known.routers.values()),
+            retired=tuple(retired),
+        )
+        return Sight(observed, {**retired, **known.routers}, used)
+
+    def _replica_sets(self, rollout: Rollout) -> Iterator[ReplicaSetView]:
+        """Those of the Rollout, and the orphans that its selector matches."""
+        for entry in self._stores.replica_sets.by("owner", rollout.metadata.uid):
+            yield entry.value
+        for entry in self._stores.replica_sets.by("orphan", rollout.metadata.namespace):
+            if selects(rollout.spec.selector, entry.value.labels):
+                yield entry.value
+
+    def _service(self, namespace: str, name: str) -> ServiceView | None:
+        entry = self._stores.services.get(namespace, name)
+        return None if entry is None else entry.value
+
+    def _view(self, rollout: Rollout, configured: Configured) -> RouterView:
+        if configured.config is None:
+            return self._facade.view(configured.name, configured.problems)
+        target = target_for(rollout, configured, hashes_of(rollout))
+        try:
+            problems = self._facade.problems(configured.name, target, self._watches)
+        except PluginError as error:
+            problems = (Problem(configured.path, str(error), json.dumps(configured.name)),)
+        return self._facade.view(configured.name, problems)
+
+    def _retired(self, rollout: Rollout, known: Known, used: Mapping[str, Any]) -> Iterator[tuple[str, Configured]]:
+        """Routers that were used and are no longer in the spec, as far as their plugin is still there to clean up."""
+        for name, raw in used.items():
+            if name in known.routers:
+                continue
+            configured = self._facade.configure(name, raw, f"spec.strategy.canary.trafficRouting.{name}")
+            if configured.config is not None:
+                yield name, configured
+            else:
+                log.warning(
+                    "router %s of %s/%s was used before and cannot clean up: %s",
+                    name,
+                    *rollout.key,
+                    configured.problems[0].text,
+                )
+
+
+def read_used(rollout: Rollout) -> dict[str, Any]:
+    """The bookkeeping annotation: raw router configs by router; empty where it is absent or was garbled by somebody."""
+    try:
+        used = json.loads(rollout.metadata.annotations.get(names.ROUTERS_USED) or "{}")
+    except ValueError:
+        return {}
+    return used if isinstance(used, dict) else {}

@@ -1,0 +1,210 @@
+"""One pass over one Rollout: observe, decide, perform, settle, one status patch, then events, then when to look again.
+
+Each way out means exactly one thing to the queue:
+
+| what ended the pass | looked at again |
+|---|---|
+| nothing | at `wake_at`, at the latest after the resync |
+| our own write has not come back | in 100 ms |
+| Pending, Retry | after what it says; not a failure |
+| SpecError of a router | in 20 s; not a failure |
+| OwnershipError, Terminal | when something changes |
+| TooManyRequests | after Retry-After, or the back-off if that is longer |
+| anything else, NotFound included | after the key's back-off |
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from pydantic import ValidationError
+
+from tidegate.api import names
+from tidegate.errors import (
+    ApiError,
+    Conflict,
+    NotFound,
+    OwnershipError,
+    Pending,
+    Retry,
+    SpecError,
+    Terminal,
+    TidegateError,
+    TooManyRequests,
+    Transient,
+)
+from tidegate.hooks.facade import Facade
+from tidegate.machine.plan import Event, Plan, RouterAction, Settled
+from tidegate.machine.rollout.decide import decide, settle
+from tidegate.machine.rollout.status import status_patch
+from tidegate.runtime.clock import Clock
+from tidegate.runtime.cluster import PassCluster
+from tidegate.runtime.events import About, Recorder
+from tidegate.runtime.kinds import ROLLOUTS
+from tidegate.runtime.metrics import Metrics
+from tidegate.runtime.observe import Observer, Sight
+from tidegate.runtime.perform import Performed, Performer
+from tidegate.runtime.queue import Queue
+from tidegate.runtime.store import Key
+from tidegate.runtime.transport import Transport
+from tidegate.runtime.watches import Watches
+from tidegate.runtime.writes import OwnWrites
+
+log = logging.getLogger(__name__)
+
+STALE_S = 0.1  # the reference controller's interval
+# A watch that has not brought a write back for this long is taken for dead. Chosen by feel: an echo takes milliseconds.
+LAGGING_S = 10.0
+RESYNC_S = 900.0  # the reference controller's; a net below the events, not a mechanism
+# Passing errors (conflicts, outages) become visible once they have lasted this many passes in a row.
+TOLD_AFTER = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Shell:
+    """Everything that a pass reaches the world through."""
+
+    transport: Transport
+    watches: Watches
+    own: OwnWrites[Key]
+    facade: Facade
+    recorder: Recorder
+    metrics: Metrics
+
+
+class Reconciler:
+    """Makes passes. Safe for concurrent calls with different keys."""
+
+    def __init__(self, shell: Shell, observer: Observer, queue: Queue[Key], clock: Clock) -> None:
+        self._shell, self._observer, self._queue, self._clock = shell, observer, queue, clock
+        self._stale_since: dict[Key, datetime] = {}
+
+    def reconcile(self, key: Key) -> None:
+        """One pass, and what it means to the queue. Nothing that happens in it gets out: the next key is unaffected."""
+        began = time.monotonic()
+        try:
+            self._guarded(key)
+        except Exception:  # a defect of ours, or an answer nobody foresaw, costs this pass and no other
+            log.exception("reconcile: unexpected; tried again with back-off", extra={"rollout": "/".join(key)})
+            self._shell.metrics.reconcile_errors.labels(*key).inc()
+            self._queue.retry(key)
+        log.debug("pass took %.1f ms", (time.monotonic() - began) * 1000, extra={"rollout": "/".join(key)})
+
+    def _guarded(self, key: Key) -> None:
+        try:
+            if self._own_writes_are_back(key):
+                self._pass(key)
+        except TidegateError as error:
+            self._after(key, error, None)
+        except ValidationError as error:
+            problem = error.errors()[0]
+            field = ".".join(str(part) for part in problem["loc"])
+            self._after(key, Terminal(f"the object cannot be read: {field}: {problem['msg']}; mend it"), None)
+
+    def _own_writes_are_back(self, key: Key) -> bool:
+        """Whether the stores are as new as our last writes; else look again soon. An older observation is never judged."""
+        unseen = self._shell.own.unseen(key, self._shell.watches.heard)
+        if not unseen:
+            self._stale_since.pop(key, None)
+            return True
+        now = self._clock.now()
+        since = self._stale_since.setdefault(key, now)
+        if (now - since).total_seconds() > LAGGING_S:
+            self._stale_since[key] = now
+            for kind in unseen:
+                self._shell.watches.refresh(kind)
+        self._queue.add_after(key, STALE_S)
+        return False
+
+    def _pass(self, key: Key) -> None:
+        sight = self._observer.observe(key)
+        if sight is None:
+            self._shell.own.forget(key)
+            self._queue.forget(key)
+            return
+        with self._shell.metrics.reconcile.labels(*key).time():
+            self._judge(key, sight)
+
+    def _judge(self, key: Key, sight: Sight) -> None:
+        plan = decide(sight.observed)
+        log.debug("plan: %s; %s", plan.situation, "; ".join(plan.notes), extra={"rollout": "/".join(key)})
+        cluster = PassCluster(self._shell.transport, self._shell.watches, self._shell.own, key)
+        performed = Performer(sight, cluster, self._shell.facade).perform(plan)
+        settled = settle(sight.observed, performed.outcomes) if plan.actions else plan.expected
+        try:
+            self._write_status(sight, settled, cluster)
+            performed.events.extend(settled.events)
+        finally:
+            self._tell(sight, performed.events)
+        if performed.error is not None:
+            self._tell(sight, self._error_events(key, plan, performed))
+            self._after(key, performed.error, settled.wake_at)
+        elif settled.error:
+            self._failed(key, settled.error)
+        else:
+            self._queue.forget(key)
+            self._wake(key, settled.wake_at)
+
+    def _write_status(self, sight: Sight, settled: Settled, cluster: PassCluster) -> None:
+        """The one status write of the pass; nothing where nothing differs."""
+        patch = status_patch(sight.rollout.status, settled)
+        if patch:
+            cluster.patch_status(ROLLOUTS, *sight.rollout.key, patch)
+
+    def _tell(self, sight: Sight, events: list[Event]) -> None:
+        metadata = sight.rollout.metadata
+        about = About(
+            names.API_VERSION, names.ROLLOUT, metadata.namespace, metadata.name, metadata.uid, metadata.resource_version
+        )
+        for event in events:
+            self._shell.recorder.record(about, event)
+
+    def _error_events(self, key: Key, plan: Plan, performed: Performed) -> list[Event]:
+        """A Warning for what ended the pass, unless it is of the moment and has not lasted."""
+        error = performed.error
+        if error is None or isinstance(error, Pending | Retry):
+            return []
+        if isinstance(error, Conflict | TooManyRequests | Transient) and self._queue.failures(key) < TOLD_AFTER:
+            return []
+        failed = plan.actions[len(performed.outcomes) - 1]
+        if isinstance(failed, RouterAction):
+            return [Event("TrafficRoutingError", str(error), "Warning")]
+        return [Event("ReconciliationError", f"Reconciliation failed with error: {error}", "Warning")]
+
+    def _after(self, key: Key, error: TidegateError, wake_at: datetime | None) -> None:
+        """What an error means to the queue."""
+        match error:
+            case Pending() | Retry():
+                level = logging.DEBUG if isinstance(error, Pending) else logging.WARNING
+                log.log(level, "waits: %s; again in %.3g s", error, error.after_s, extra={"rollout": "/".join(key)})
+                self._queue.forget(key)
+                self._queue.add_after(key, error.after_s)
+            case SpecError():
+                self._queue.forget(key)
+                self._queue.add_after(key, names.INVALID_SPEC_RETRY_S)
+            case OwnershipError() | Terminal():
+                log.warning("gives up until something changes: %s", error, extra={"rollout": "/".join(key)})
+                self._queue.forget(key)
+            case TooManyRequests():
+                self._failed(key, str(error), error.after_s)
+            case _:
+                self._failed(key, str(error), passing=isinstance(error, ApiError) and not isinstance(error, NotFound))
+        if wake_at is not None:
+            self._wake(key, wake_at)
+
+    def _failed(self, key: Key, why: str, at_least_s: float = 0.0, *, passing: bool = True) -> None:
+        self._shell.metrics.reconcile_errors.labels(*key).inc()
+        delay_s = self._queue.retry(key, at_least_s)
+        level = logging.INFO if passing and self._queue.failures(key) < TOLD_AFTER else logging.WARNING
+        log.log(level, "failed: %s; again in %.3g s", why, delay_s, extra={"rollout": "/".join(key)})
+
+    def _wake(self, key: Key, wake_at: datetime | None) -> None:
+        now = self._clock.now()
+        resync = now + timedelta(seconds=RESYNC_S)
+        if wake_at is None or wake_at > resync:
+            wake_at = resync
+        # A pass that wants another one in the past would spin: what was due has just been looked at.
+        self._queue.add_at(key, wake_at if wake_at > now else now + timedelta(seconds=STALE_S))

@@ -1,0 +1,168 @@
+"""Which Rollout names which objects: worked out once for each generation, asked whenever one of the objects changes."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from tidegate.api.rollout import Rollout
+from tidegate.errors import TidegateError
+from tidegate.hooks.configs import Configured, target_for
+from tidegate.hooks.facade import Facade
+from tidegate.hooks.references import Kind
+from tidegate.machine.traffic import Hashes
+from tidegate.runtime.kinds import SERVICES
+
+log = logging.getLogger(__name__)
+
+Key = tuple[str, str]
+Place = tuple[Kind, str, str]  # kind, namespace, name
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What is known of one Rollout until its spec changes: router configs by name in the order of asking, and places."""
+
+    key: Key
+    uid: str
+    generation: int
+    selector: Mapping[str, Any]
+    services: frozenset[str]
+    routers: Mapping[str, Configured] = field(default_factory=dict)
+    places: frozenset[Place] = frozenset()
+
+    @property
+    def kinds(self) -> frozenset[Kind]:
+        """The kinds of the objects that its routers name."""
+        return frozenset(kind for kind, _, _ in self.places)
+
+
+class References:
+    """Rollouts by the objects that they name. Safe to use from any thread.
+
+    `on_dropped` is called with each Service that a Rollout named and no longer does.
+    """
+
+    def __init__(self, facade: Facade, on_dropped: Callable[[Key], None]) -> None:
+        self._facade, self._on_dropped = facade, on_dropped
+        self._order = {name: n for n, name in enumerate(facade.routers)}
+        self._known: dict[Key, Known] = {}
+        self._users: dict[Place, set[Key]] = {}
+        self._by_namespace: dict[str, set[Key]] = {}
+        self._lock = threading.RLock()
+
+    def learn(self, rollout: Rollout) -> Known:
+        """What `rollout` names. Whoever comes first with a new generation works it out, a pass or the watch."""
+        key = rollout.key
+        with self._lock:
+            former = self._known.get(key)
+            if former is not None and (former.uid, former.generation) == _version(rollout):
+                return former
+        known = self._read(rollout)
+        with self._lock:
+            former = self._remove(key)
+            self._known[key] = known
+            self._by_namespace.setdefault(key[0], set()).add(key)
+            for place in _all_places(known):
+                self._users.setdefault(place, set()).add(key)
+        self._drop(former, known.services)
+        return known
+
+    def forget(self, key: Key) -> None:
+        """`key` is gone, and names nothing any more."""
+        with self._lock:
+            former = self._remove(key)
+        self._drop(former, frozenset())
+
+    def users(self, kind: Kind, namespace: str, name: str) -> frozenset[Key]:
+        """The Rollouts that name this object."""
+        with self._lock:
+            return frozenset(self._users.get((kind, namespace, name), ()))
+
+    def in_namespace(self, namespace: str) -> list[Known]:
+        """Every Rollout of a namespace."""
+        with self._lock:
+            return [self._known[key] for key in self._by_namespace.get(namespace, ())]
+
+    def naming(self, kind: Kind) -> frozenset[Key]:
+        """Every Rollout whose routers name objects of `kind`."""
+        with self._lock:
+            return frozenset(key for key, known in self._known.items() if kind in known.kinds)
+
+    def _remove(self, key: Key) -> Known | None:
+        known = self._known.pop(key, None)
+        if known is not None:
+            _discard(self._by_namespace, key[0], key)
+            for place in _all_places(known):
+                _discard(self._users, place, key)
+        return known
+
+    def _drop(self, former: Known | None, still: frozenset[str]) -> None:
+        if former is not None:
+            for name in former.services - still:
+                self._on_dropped((former.key[0], name))
+
+    def _read(self, rollout: Rollout) -> Known:
+        uid, generation = _version(rollout)
+        routers = dict(self._routers(rollout))
+        places = frozenset(place for each in routers.values() for place in self._places(rollout, each))
+        return Known(rollout.key, uid, generation, rollout.spec.selector or {}, services_of(rollout), routers, places)
+
+    def _routers(self, rollout: Rollout) -> Iterator[tuple[str, Configured]]:
+        canary = rollout.spec.strategy.canary
+        routing = canary.traffic_routing if canary else None
+        if routing is None:
+            return
+        # Unknown routers last: the others are still to be looked at.
+        for name in sorted(routing.routers, key=lambda each: self._order.get(each, len(self._order))):
+            yield name, self._facade.configure(name, routing.routers[name], routing.path(name))
+
+    def _places(self, rollout: Rollout, configured: Configured) -> Iterator[Place]:
+        if configured.config is None:
+            return
+        try:
+            refs = self._facade.reads(configured.name, target_for(rollout, configured, hashes_of(rollout)))
+        except TidegateError as error:
+            # The pass asks again and reports it; here only the wake-ups are lost.
+            log.warning("references of %s/%s: %s", *rollout.key, error)
+            return
+        for ref in refs:
+            yield ref.kind, rollout.metadata.namespace, ref.name
+
+
+def services_of(rollout: Rollout) -> frozenset[str]:
+    """Every Service that a Rollout names."""
+    canary, blue_green = rollout.spec.strategy.canary, rollout.spec.strategy.blue_green
+    named: list[str] = []
+    if canary is not None:
+        named += [canary.canary_service, canary.stable_service]
+        if canary.ping_pong is not None:
+            named += [canary.ping_pong.ping_service, canary.ping_pong.pong_service]
+    if blue_green is not None:
+        named += [blue_green.active_service, blue_green.preview_service]
+    return frozenset(name for name in named if name)
+
+
+def hashes_of(rollout: Rollout) -> Hashes:
+    """The revisions as the status has them."""
+    return Hashes(rollout.status.current_pod_hash, rollout.status.stable_rs)
+
+
+def _version(rollout: Rollout) -> tuple[str, int]:
+    return rollout.metadata.uid, rollout.metadata.generation
+
+
+def _all_places(known: Known) -> Iterator[Place]:
+    yield from known.places
+    for name in known.services:
+        yield SERVICES, known.key[0], name
+
+
+def _discard(index: dict[Any, set[Key]], place: object, key: Key) -> None:
+    keys = index.get(place, set())
+    keys.discard(key)
+    if not keys:
+        index.pop(place, None)

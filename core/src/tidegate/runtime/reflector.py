@@ -1,0 +1,241 @@
+"""Keeps a store equal to the cluster: one list, then a watch, and again when the watch cannot go on.
+
+One thread for each kind and scope. It never spins: whatever ends badly or at once is followed by a pause that grows.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from tidegate.errors import ApiError, Gone, NotFound, TooManyRequests, Transient
+from tidegate.hooks.references import Kind
+from tidegate.runtime.kinds import path_of
+from tidegate.runtime.metrics import Metrics
+from tidegate.runtime.store import Change, Store, trimmed
+from tidegate.runtime.stream import Watch
+from tidegate.runtime.transport import Transport
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+Manifest = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What is watched: one kind in one namespace ("" for all), narrowed by a label selector."""
+
+    kind: Kind
+    namespace: str = ""
+    selector: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.kind.resource} in {self.namespace or 'all namespaces'}"
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """The numbers of a reflector, in seconds. Pauses, watch length and page size are client-go's.
+
+    A watch lasts a random time between `shortest_s` and `longest_s`, so that many do not end together; a connection
+    that is silent for `slack_s` longer than that is dead. A kind that is not served is asked for again every
+    `absent_s`. A watch that lasted `lived_s` may end without a pause.
+    """
+
+    first_pause_s: float = 0.8
+    longest_pause_s: float = 30.0
+    healthy_s: float = 120.0
+    shortest_s: float = 300.0
+    longest_s: float = 600.0
+    slack_s: float = 30.0
+    absent_s: float = 600.0
+    lived_s: float = 5.0
+    page: int = 500
+
+
+class Pauses:
+    """How long to wait after failures in a row: doubling, up to as much again at random; reset by a quiet time."""
+
+    def __init__(self, pace: Pace, seconds: Callable[[], float] = time.monotonic) -> None:
+        self._pace, self._seconds = pace, seconds
+        self._next_s, self._last_at = pace.first_pause_s, seconds()
+
+    def after_failure(self) -> float:
+        """The seconds to wait now."""
+        now = self._seconds()
+        if now - self._last_at > self._pace.healthy_s:
+            self._next_s = self._pace.first_pause_s
+        pause_s = self._next_s * (1 + random.random())  # noqa: S311 - spreads load, guards nothing
+        self._next_s = min(self._next_s * 2, self._pace.longest_pause_s)
+        self._last_at = now + pause_s
+        return pause_s
+
+
+class Reflector(Generic[T]):
+    """Fills `store` and tells `on_change` of every difference, in order, in its own thread.
+
+    `synced` is set after the first list, or when the kind turns out not to be served (`absent` is then True
+    until it is). `problem` is what went wrong last, "" while all is well.
+    """
+
+    def __init__(
+        self,
+        transport: Transport,
+        scope: Scope,
+        store: Store[T],
+        on_change: Callable[[Change[T]], None],
+        pace: Pace | None = None,
+        metrics: Metrics | None = None,
+    ) -> None:
+        self._transport, self.scope, self.store, self._on_change = transport, scope, store, on_change
+        self._pace, self._metrics = pace or Pace(), metrics or Metrics()
+        self.synced, self.absent, self.problem = threading.Event(), False, ""
+        self._path = path_of(scope.kind, scope.namespace)
+        self._stop, self._lock = threading.Event(), threading.Lock()
+        self._nudged = threading.Event()  # ends the current pause
+        self._watch: Watch | None = None
+        self._version = ""  # "" until a list; then the version to watch from
+        self._exact = False  # list at the newest version instead of from the server's cache
+        self._thread = threading.Thread(target=self._run, name=f"watch {scope}", daemon=True)
+
+    def start(self) -> None:
+        """Begin in a thread of its own."""
+        self._thread.start()
+
+    def stop(self, timeout_s: float = 5.0) -> None:
+        """End the watch and the thread."""
+        self._stop.set()
+        self.refresh()
+        if self._thread.is_alive():
+            self._thread.join(timeout_s)
+
+    def refresh(self) -> None:
+        """Open the watch anew, or end the pause: for when the store seems to lag behind."""
+        self._nudged.set()
+        with self._lock:
+            if self._watch is not None:
+                self._watch.interrupt()
+
+    def _run(self) -> None:
+        pauses = Pauses(self._pace)
+        while not self._stop.is_set():
+            pause_s = self._round(pauses)
+            if self._nudged.wait(pause_s):
+                self._nudged.clear()
+
+    def _round(self, pauses: Pauses) -> float:
+        """List if needed, watch until it ends; the pause before the next round."""
+        began = time.monotonic()
+        try:
+            if not self._version:
+                self._list()
+            began = time.monotonic()
+            self._follow()
+        except NotFound as error:
+            return self._not_served(error)
+        except Gone as error:
+            self._version, self._exact = "", True
+            return self._failed(error, pauses.after_failure())
+        except TooManyRequests as error:
+            return self._failed(error, max(error.after_s, pauses.after_failure()))
+        except ApiError as error:
+            if error.code:  # the server answered: only a broken line lets the old version stand
+                self._version = ""
+            return self._failed(error, pauses.after_failure())
+        except Exception as error:  # an object nobody foresaw must not end the watch of all others
+            self._version = ""
+            log.exception("watch %s: unexpected; will list again", self.scope)
+            return self._failed(error, pauses.after_failure())
+        return 0.0 if time.monotonic() - began >= self._pace.lived_s else pauses.after_failure()
+
+    def _failed(self, error: Exception, pause_s: float) -> float:
+        if self._stop.is_set():
+            return 0.0
+        self.problem = str(error)
+        self._metrics.watch_failures.labels(self.scope.kind.resource).inc()
+        log.warning("watch %s: %s; again in %.1f s", self.scope, error, pause_s)
+        return pause_s
+
+    def _not_served(self, error: NotFound) -> float:
+        if not self.absent:
+            log.info("watch %s: not served (%s); asking again every %.0f s", self.scope, error, self._pace.absent_s)
+        self.absent, self._version = True, ""
+        self._tell(self.store.replace([], "", self.scope.namespace))
+        self.synced.set()
+        return self._pace.absent_s
+
+    def _list(self) -> None:
+        manifests, version = self._pages()
+        self._tell(self.store.replace((trimmed(m) for m in manifests), version, self.scope.namespace))
+        self._version, self._exact, self.absent, self.problem = version, False, False, ""
+        self._metrics.relists.labels(self.scope.kind.resource).inc()
+        self._metrics.cached.labels(self.scope.kind.resource).set(len(self.store))
+        self.synced.set()
+
+    def _pages(self) -> tuple[list[Manifest], str]:
+        """All objects and the version of the list. From the server's cache in one piece, exact in pages."""
+        query = {"limit": str(self._pace.page)} if self._exact else {"resourceVersion": "0"}
+        if self.scope.selector:
+            query["labelSelector"] = self.scope.selector
+        manifests: list[Manifest] = []
+        while True:
+            answer = self._transport.request("GET", self._path, query=query)
+            manifests += answer.get("items") or []
+            metadata = answer.get("metadata") or {}
+            if not metadata.get("continue"):
+                return manifests, str(metadata.get("resourceVersion", ""))
+            query["continue"] = metadata["continue"]
+
+    def _follow(self) -> None:
+        """Watch from the current version until the server ends it. Raises what ended it otherwise."""
+        length_s = random.uniform(self._pace.shortest_s, self._pace.longest_s)  # noqa: S311 - spreads load
+        query = {
+            "resourceVersion": self._version,
+            "allowWatchBookmarks": "true",
+            "timeoutSeconds": str(max(1, round(length_s))),
+        }
+        if self.scope.selector:
+            query["labelSelector"] = self.scope.selector
+        with self._transport.watch(self._path, query, length_s + self._pace.slack_s) as watch:
+            for event in self._interruptible(watch):
+                self.problem = ""
+                self._take(event)
+
+    def _interruptible(self, watch: Watch) -> Iterator[Manifest]:
+        with self._lock:
+            self._watch = watch
+        try:
+            if not self._stop.is_set():
+                yield from watch
+        finally:
+            with self._lock:
+                self._watch = None
+
+    def _take(self, event: Manifest) -> None:
+        manifest, scope = event["object"], self.scope.namespace
+        version = str(manifest.get("metadata", {}).get("resourceVersion", ""))
+        match event.get("type"):
+            case "BOOKMARK":
+                self.store.advance(version, scope)
+            case "ADDED" | "MODIFIED":
+                self._tell([self.store.put(trimmed(manifest), scope)])
+            case "DELETED":
+                self._tell([self.store.remove(manifest, scope)])
+            case other:
+                raise Transient(f"watch {self.scope}: unknown event type {other!r}", code=500)
+        self._version = version or self._version
+
+    def _tell(self, changes: list[Change[T]] | list[Change[T] | None]) -> None:
+        for change in changes:
+            if change is None:
+                continue
+            try:
+                self._on_change(change)
+            except Exception:  # the store is right already; a listener's defect must not end the watch
+                log.exception("watch %s: a listener failed at %s", self.scope, change.entry.name)

@@ -1,0 +1,107 @@
+"""Which change wakes which Rollout. Nothing here asks the network: it runs in the watch threads."""
+
+from __future__ import annotations
+
+import json
+import logging
+from typing import Any
+
+from pydantic import ValidationError
+
+from tidegate.api import names
+from tidegate.api.rollout import Rollout
+from tidegate.hooks.references import Kind
+from tidegate.machine.observed import ReplicaSetView, ServiceView
+from tidegate.machine.plan import Event
+from tidegate.machine.rollout.case import selects
+from tidegate.runtime.events import About
+from tidegate.runtime.kinds import REPLICA_SETS, ROLLOUTS, SERVICES
+from tidegate.runtime.observe import Stores
+from tidegate.runtime.queue import Queue
+from tidegate.runtime.reconcile import Shell
+from tidegate.runtime.references import References
+from tidegate.runtime.store import Change, Entry, Key
+
+log = logging.getLogger(__name__)
+
+Manifest = dict[str, Any]
+
+
+class Wiring:
+    """Listens to every store and fills the two queues: `rollouts` to be reconciled, `services` to be looked at."""
+
+    def __init__(
+        self, stores: Stores, shell: Shell, references: References, rollouts: Queue[Key], services: Queue[Key]
+    ) -> None:
+        self._stores, self._shell, self._references = stores, shell, references
+        self._rollouts, self._services = rollouts, services
+
+    def rollout_changed(self, change: Change[str]) -> None:
+        """The Rollout itself."""
+        entry = change.entry
+        key = (entry.namespace, entry.name)
+        if change.new is None:
+            self._references.forget(key)
+            self._tell(entry, Event("RolloutDeleted", f"Rollout {entry.name}/{entry.namespace} is deleted."))
+            self._shell.metrics.forget(*key)
+        else:
+            self._learn(change.new)
+            if change.old is None:
+                text = f"Rollout resource added to informer: {entry.namespace}/{entry.name}"
+                self._tell(entry, Event("RolloutAddedToInformer", text))
+        self._wake(key, ROLLOUTS, change)
+
+    def replica_set_changed(self, change: Change[ReplicaSetView]) -> None:
+        """Its owner, the one before, or for an orphan every Rollout that would adopt it."""
+        keys: set[Key] = set()
+        for entry in (change.old, change.new):
+            if entry is None:
+                continue
+            if entry.value.owner_uid:
+                owners = self._stores.rollouts.by("uid", entry.value.owner_uid)
+                keys |= {(owner.namespace, owner.name) for owner in owners}
+            else:
+                near = self._references.in_namespace(entry.namespace)
+                keys |= {known.key for known in near if selects(known.selector, entry.value.labels)}
+        for key in keys:
+            self._wake(key, REPLICA_SETS, change)
+
+    def service_changed(self, change: Change[ServiceView]) -> None:
+        """Whoever names it, whatever it selects and even if it was deleted; a manager that does not is questioned."""
+        entry = change.entry
+        users = self._references.users(SERVICES, entry.namespace, entry.name)
+        for key in users:
+            self._wake(key, SERVICES, change)
+        manager = entry.value.managed_by
+        if change.new is not None and manager and (entry.namespace, manager) not in users:
+            self._services.add((entry.namespace, entry.name))
+
+    def routed_changed(self, kind: Kind, change: Change[Manifest]) -> None:
+        """Whoever names the object, and the Rollout that its managed-by annotation names."""
+        entry = change.entry
+        keys = set(self._references.users(kind, entry.namespace, entry.name))
+        annotations = (entry.value.get("metadata") or {}).get("annotations") or {}
+        if manager := annotations.get(names.MANAGED_BY):
+            keys.add((entry.namespace, str(manager)))
+        for key in keys:
+            self._wake(key, kind, change)
+
+    def _learn(self, entry: Entry[str]) -> None:
+        try:
+            rollout = Rollout.read(json.loads(entry.value))
+        except ValidationError as error:
+            log.warning("rollout %s/%s cannot be read: %s", entry.namespace, entry.name, error.errors()[0]["msg"])
+            return
+        for kind in self._references.learn(rollout).kinds:
+            self._shell.watches.ensure(kind)
+
+    def _wake(self, key: Key, kind: Kind, change: Change[Any]) -> None:
+        new = change.new
+        if new is not None and self._shell.own.is_echo(kind, new.namespace, new.name, new.resource_version):
+            self._rollouts.add_echo(key)
+        else:
+            self._rollouts.add(key)
+
+    def _tell(self, entry: Entry[str], event: Event) -> None:
+        about = About(names.API_VERSION, names.ROLLOUT, entry.namespace, entry.name, entry.uid, entry.resource_version)
+        self._shell.recorder.record(about, event)

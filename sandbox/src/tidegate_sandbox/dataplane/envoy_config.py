@@ -1,0 +1,200 @@
+"""A route table in Envoy's words: bootstrap, routes (RDS), clusters (CDS) and endpoints (EDS), as plain JSON values.
+
+Everything binds and connects to the loopback interface. Only connection failures are retried, on another pod and
+before a byte of the request was sent; ingress controllers do no less (`proxy_next_upstream error timeout`).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from tidegate_sandbox.dataplane.matching import LOCAL_SUFFIX
+from tidegate_sandbox.dataplane.routes import (
+    ANY_HOST,
+    Address,
+    Cluster,
+    Condition,
+    CookieMatch,
+    HeaderMatch,
+    Host,
+    Mirror,
+    PathKind,
+    PathMatch,
+    PodRef,
+    Route,
+    RouteTable,
+    ValueKind,
+)
+
+Json = dict[str, Any]
+LOOPBACK = "127.0.0.1"
+ROUTES_FILE, CLUSTERS_FILE = "routes.json", "clusters.json"
+ROUTE_CONFIG = "sandbox"
+_TYPES = "type.googleapis.com/envoy"
+_NO_LIMIT = 1_000_000  # connections and requests: the sandbox bounds its load itself
+
+
+def bootstrap(directory: Path, port: int) -> Json:
+    """What Envoy starts with; routes and clusters come from files in `directory`. Port 0 lets the kernel choose."""
+    return {
+        "node": {"id": "tidegate-sandbox", "cluster": "tidegate-sandbox"},
+        "admin": {"address": _socket(Address(LOOPBACK, 0))},
+        "dynamic_resources": {"cds_config": _file(directory / CLUSTERS_FILE)},
+        "static_resources": {"listeners": [_listener(directory, port)]},
+    }
+
+
+def _listener(directory: Path, port: int) -> Json:
+    manager = {
+        "@type": f"{_TYPES}.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
+        "stat_prefix": "web",
+        "rds": {"route_config_name": ROUTE_CONFIG, "config_source": _file(directory / ROUTES_FILE)},
+        "generate_request_id": False,
+        "server_header_transformation": "PASS_THROUGH",
+        "http_filters": [
+            {
+                "name": "envoy.filters.http.router",
+                "typed_config": {"@type": f"{_TYPES}.extensions.filters.http.router.v3.Router"},
+            }
+        ],
+    }
+    chain = {"filters": [{"name": "envoy.filters.network.http_connection_manager", "typed_config": manager}]}
+    return {"name": "web", "address": _socket(Address(LOOPBACK, port)), "filter_chains": [chain]}
+
+
+def discovery(version: int, resources: Iterable[Json]) -> Json:
+    """A file of xDS resources."""
+    return {"version_info": str(version), "resources": list(resources)}
+
+
+def route_configuration(table: RouteTable) -> Json:
+    return {
+        "@type": f"{_TYPES}.config.route.v3.RouteConfiguration",
+        "name": ROUTE_CONFIG,
+        "ignore_port_in_host_matching": True,
+        "virtual_hosts": [_virtual_host(host) for host in table.hosts],
+    }
+
+
+def _virtual_host(host: Host) -> Json:
+    domains = [host.domain] if host.domain == ANY_HOST else [host.domain, host.domain + LOCAL_SUFFIX]
+    return {"name": host.domain, "domains": domains, "routes": [_route(route) for route in host.routes]}
+
+
+def _route(route: Route) -> Json:
+    match = _path(route.path)
+    if route.conditions:
+        match["headers"] = [_condition(condition) for condition in route.conditions]
+    shares = [share for share in route.shares if share.weight > 0]
+    if not shares:
+        return {"match": match, "direct_response": {"status": 503, "body": {"inline_string": "no endpoints\n"}}}
+    action: Json = {"timeout": "30s", "retry_policy": _retries()}
+    if len(shares) == 1:
+        action["cluster"] = shares[0].cluster
+    else:
+        clusters = [{"name": share.cluster, "weight": share.weight} for share in shares]
+        action["weighted_clusters"] = {"clusters": clusters}
+    if route.mirrors:
+        action["request_mirror_policies"] = [_mirror(mirror) for mirror in route.mirrors]
+    return {"match": match, "route": action}
+
+
+def _retries() -> Json:
+    return {
+        "retry_on": "connect-failure,reset-before-request",
+        "num_retries": 3,
+        "retry_host_predicate": [
+            {
+                "name": "envoy.retry_host_predicates.previous_hosts",
+                "typed_config": {
+                    "@type": f"{_TYPES}.extensions.retry.host.previous_hosts.v3.PreviousHostsPredicate",
+                },
+            }
+        ],
+        "host_selection_retry_max_attempts": 5,
+        "retry_back_off": {"base_interval": "0.005s", "max_interval": "0.05s"},
+    }
+
+
+def _mirror(mirror: Mirror) -> Json:
+    per_million = round(mirror.percent * 10_000)
+    fraction = {"default_value": {"numerator": per_million, "denominator": "MILLION"}}
+    return {"cluster": mirror.cluster, "runtime_fraction": fraction, "disable_shadow_host_suffix_append": True}
+
+
+def _path(path: PathMatch) -> Json:
+    """Envoy's segment prefix takes no bare slash, which is every path anyway."""
+    match path.kind:
+        case PathKind.EXACT:
+            return {"path": path.value}
+        case PathKind.SEGMENTS if path.value:
+            return {"path_separated_prefix": path.value}
+        case _:
+            return {"prefix": path.value or "/"}
+
+
+def _condition(condition: Condition) -> Json:
+    if isinstance(condition, CookieMatch):
+        pair = re.escape(f"{condition.name}={condition.value}")
+        return {"name": "cookie", "string_match": {"safe_regex": {"regex": rf"(?:.*;)?\s*{pair}\s*(?:;.*)?"}}}
+    return {"name": condition.name, "string_match": _value(condition)}
+
+
+def _value(condition: HeaderMatch) -> Json:
+    if condition.kind is ValueKind.EXACT:
+        return {"exact": condition.value}
+    # Envoy matches whole values; the dots let the pattern stand anywhere in it.
+    return {"safe_regex": {"regex": f"(?s:.*)(?:{condition.value})(?s:.*)"}}
+
+
+def cluster(name: str, directory: Path) -> Json:
+    """A cluster that takes its pods from a file of its own (see `endpoints_file`) and goes round robin over them."""
+    return {
+        "@type": f"{_TYPES}.config.cluster.v3.Cluster",
+        "name": name,
+        "type": "EDS",
+        "eds_cluster_config": {"eds_config": _file(directory / endpoints_file(name))},
+        "connect_timeout": "1s",
+        "lb_policy": "ROUND_ROBIN",
+        "circuit_breakers": {
+            "thresholds": [
+                {
+                    "max_connections": _NO_LIMIT,
+                    "max_pending_requests": _NO_LIMIT,
+                    "max_requests": _NO_LIMIT,
+                    "max_retries": _NO_LIMIT,
+                }
+            ]
+        },
+    }
+
+
+def endpoints_file(name: str) -> str:
+    return f"endpoints-{quote(name, safe='')}.json"
+
+
+def hosts_of(found: Cluster, addresses: Mapping[PodRef, Address]) -> tuple[Address, ...]:
+    """Where the pods of a cluster listen; a pod that does not listen is left out."""
+    return tuple(sorted(addresses[pod] for pod in found.pods if pod in addresses))
+
+
+def assignment(name: str, hosts: Iterable[Address]) -> Json:
+    endpoints = [{"endpoint": {"address": _socket(host)}} for host in hosts]
+    return {
+        "@type": f"{_TYPES}.config.endpoint.v3.ClusterLoadAssignment",
+        "cluster_name": name,
+        "endpoints": [{"lb_endpoints": endpoints}] if endpoints else [],
+    }
+
+
+def _socket(address: Address) -> Json:
+    return {"socket_address": {"address": address.host, "port_value": address.port}}
+
+
+def _file(path: Path) -> Json:
+    """A watched file; Envoy rereads it when another file is renamed onto it."""
+    return {"resource_api_version": "V3", "path_config_source": {"path": str(path)}}

@@ -1,0 +1,129 @@
+"""The story: v1 serves, v2 walks every step, v3 never becomes ready and is refused."""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from tidegate_sandbox.dataplane.load import Load
+from tidegate_sandbox.demo.measure import Gauge, Measurement
+from tidegate_sandbox.demo.stage import HOST, DemoFailed, Glance, Stage
+from tidegate_sandbox.demo.view import View
+
+GOOD, BAD = "v2", "unready-v3"
+DEPLOYED_WITHIN_S, PROMOTED_WITHIN_S, REFUSED_WITHIN_S = 20.0, 60.0, 40.0
+
+
+def demo(
+    keep: Annotated[bool, typer.Option(help="Leave everything up afterwards, to play on with kubectl.")] = False,
+    plain: Annotated[bool, typer.Option(help="Plain lines even in a terminal.")] = False,
+    rate: Annotated[float, typer.Option(help="Requests per second.")] = 300.0,
+) -> None:
+    """Watch a canary walk its steps while real requests shift, and a broken release be refused.
+
+    Exit code 0 only if the requests went as the weights say (within 4 sigma) at every step and none failed.
+    """
+    console = Console(soft_wrap=plain or not sys.stdout.isatty())
+    begun = time.monotonic()
+    try:
+        with Stage(rate) as stage:
+            good = _story(stage, console, plain=plain or not sys.stdout.isatty())
+            console.print(f"demo: {'passed' if good else 'FAILED'} in {time.monotonic() - begun:.1f} s")
+            if keep:
+                _keep(stage, console)
+    except DemoFailed as error:
+        console.print(f"demo: FAILED: {error}", markup=False, highlight=False)
+        raise typer.Exit(1) from error
+    raise typer.Exit(0 if good else 1)
+
+
+def _story(stage: Stage, console: Console, *, plain: bool) -> bool:
+    console.print(f"cluster at {stage.sandbox.url}, requests through {stage.plane.proxy_name} on port {stage.plane.port}")
+    with View(console, plain=plain) as view:
+        view.chapter("v1 is deployed: an Argo Rollouts manifest, unchanged")
+        stage.wait("v1 to be Healthy", lambda g: g.phase == "Healthy" and _serves(stage), DEPLOYED_WITHIN_S, _nothing)
+        load = stage.load()
+        promoted = _promote(stage, view, load)
+        refused, untouched = _refuse(stage, view, load)
+        load.stop()
+    view.summary([(GOOD, promoted), (BAD, refused)])
+    return _verdict(console, load, promoted, refused, untouched)
+
+
+def _nothing(_: Glance) -> None:
+    """While v1 comes up there are no requests to show yet."""
+
+
+def _serves(stage: Stage) -> bool:
+    split = stage.plane.split(HOST)
+    return split is not None and split.version("v1") == 1.0
+
+
+def _promote(stage: Stage, view: View, load: Load) -> list[Measurement]:
+    view.chapter(f"{GOOD} is released: it walks every step")
+    gauge = Gauge(stage.plane, load, GOOD)
+    stage.ship(GOOD)
+
+    def tick(glance: Glance) -> None:
+        gauge.look(glance)
+        view.show(glance, load, gauge)
+
+    def finished(glance: Glance) -> bool:
+        split = stage.plane.split(HOST)
+        everybody = split is not None and split.version(GOOD) == 1.0
+        return glance.phase == "Healthy" and glance.promoted and everybody and glance.rollout_is(GOOD)
+
+    stage.wait(f"{GOOD} to be promoted", finished, PROMOTED_WITHIN_S, tick)
+    gauge.close()
+    return gauge.done
+
+
+def _refuse(stage: Stage, view: View, load: Load) -> tuple[list[Measurement], bool]:
+    view.chapter("v3 is released: its pods never become ready; its deadline aborts it")
+    gauge = Gauge(stage.plane, load, BAD)
+    stage.ship(BAD)
+
+    def tick(glance: Glance) -> None:
+        gauge.look(glance)
+        view.show(glance, load, gauge)
+
+    glance = stage.wait(
+        "v3 to be aborted", lambda g: g.phase == "Degraded" and "abort" in g.status, REFUSED_WITHIN_S, tick
+    )
+    gauge.close()
+    untouched = load.snapshot().counts.versions.get(BAD, 0) == 0 and glance.weight == 0
+    return gauge.done, untouched
+
+
+def _verdict(
+    console: Console, load: Load, promoted: list[Measurement], refused: list[Measurement], untouched: bool
+) -> bool:
+    counts = load.snapshot().counts
+    walked = {found.desired for found in promoted}
+    wanted = {10, 25, 50, 75}
+    checks = [
+        (f"every step was measured ({sorted(walked)})", wanted <= walked),
+        ("every split lies within 4 sigma and was read back", all(m.agrees for m in (*promoted, *refused))),
+        (f"no request failed ({counts.failures} of {counts.total})", counts.failures == 0),
+        (f"v3 got no request ({counts.versions.get(BAD, 0)})", untouched),
+    ]
+    for text, holds in checks:
+        console.print(f"  {'yes' if holds else 'NO '}  {text}", highlight=False)
+    for error in counts.errors:
+        console.print(f"       {error}", markup=False)
+    return all(holds for _, holds in checks)
+
+
+def _keep(stage: Stage, console: Console) -> None:
+    console.print(f"\nstill up; try: kubectl --kubeconfig {stage.kubeconfig} get rollouts,pods,ingresses", markup=False)
+    console.print(f"requests: curl -H 'Host: {HOST}' http://127.0.0.1:{stage.plane.port}/", markup=False)
+    console.print("Ctrl-C ends it.")
+    try:
+        threading.Event().wait()
+    except KeyboardInterrupt:
+        console.print("ending")
