@@ -13,9 +13,11 @@ from tidegate_sandbox.contracts import Manifest
 from tidegate_sandbox.dataplane import Counts, DataPlane, Load, Stream
 from tidegate_sandbox.dataplane.envoy import Envoy
 from tidegate_sandbox.dataplane.envoy_process import envoy_path
+from tidegate_sandbox.dataplane.ingress import IngressTranslator
 from tidegate_sandbox.dataplane.memory import MemorySource, endpoint_slice, ingress, path_to, pod, service
 from tidegate_sandbox.dataplane.proxies import Proxy
 from tidegate_sandbox.dataplane.proxy import PythonProxy
+from tidegate_sandbox.dataplane.routes import RouteTable, World
 
 HOST = "demo.example"
 PREFIX = "nginx.ingress.kubernetes.io"
@@ -106,7 +108,7 @@ def test_measured_split_is_the_weight_within_four_sigma(shop: Shop, weight: int)
     shop.weigh(weight)
     split = shop.plane.split(HOST)
     assert split is not None
-    assert split.version("v2") == weight / 100
+    assert split.version("v2") == split.share("shop-canary-80") == weight / 100
     counts = shop.measure(shop.sample(3000))
     assert counts.failures == 0, counts.errors
     assert counts.total == shop.sample(3000)
@@ -299,3 +301,39 @@ def test_pods_of_one_cluster_take_turns(shop: Shop) -> None:
     served = [shop.plane.served("shop", member["metadata"]["name"]) for member in shop.stable]
     assert sum(served) == 900
     assert min(served) > 250
+
+
+@pytest.mark.parametrize("method", ["POST", "HEAD"])
+def test_other_methods_pass(shop: Shop, method: str) -> None:
+    connection = http.client.HTTPConnection("127.0.0.1", shop.plane.port, timeout=5)
+    try:
+        for _ in range(2):
+            connection.request(method, "/a?b=c", body=b"x" * 3000 if method == "POST" else None, headers={"Host": HOST})
+            response = connection.getresponse()
+            assert (response.status, response.getheader("x-version")) == (200, "v1")
+            assert bool(response.read()) is (method == "POST")
+    finally:
+        connection.close()
+
+
+def test_translator_that_fails_leaves_the_last_good_routes_in_force_and_is_tried_again() -> None:
+    class Moody(IngressTranslator):
+        broken = False
+
+        def translate(self, world: World) -> RouteTable:
+            if Moody.broken:
+                raise KeyError("spec")
+            return super().translate(world)
+
+    member = pod("old-1", "v1")
+    source = MemorySource(
+        member, service("stable"), endpoint_slice("stable", member), ingress("web", path_to("stable"))
+    )
+    with DataPlane(source, proxy=new_python_proxy(), translators=[Moody()]) as plane:
+        Moody.broken = True
+        source.put(service("other"))
+        assert plane.wait_until(lambda seen: bool(seen.problems))
+        assert "KeyError('spec')" in plane.in_force.problems[0]
+        assert plane.split(HOST) is not None
+        Moody.broken = False
+        assert plane.wait_until(lambda seen: not seen.problems)

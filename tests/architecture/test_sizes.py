@@ -54,6 +54,7 @@ def test_many_parameters_are_found_but_not_the_flags_of_a_command(plant: Plant) 
             "p/a.py": "def seven(a, b, c, d, /, e, *f, g): ...\n"
             "class C:\n    def six(self, a, b, c, d, *, e, **f): ...\n"
             "@app.command()\ndef flags(a, b, c, d, e, f, g, h): ...\n"
+            "def more_flags(a, b, c, d, e, f, g: Annotated[str, typer.Option('-g')]): ...\n"
         }
     )
 

@@ -18,6 +18,8 @@ ROOMS: Mapping[str, frozenset[str]] = {
     "cli": frozenset({"api", "machine", "hooks", "runtime"}),
     "controller": frozenset({"api", "machine", "hooks", "runtime"}),
     "dashboard": frozenset({"api", "machine", "hooks", "runtime"}),
+    # The door of `python -m tidegate`.
+    "__main__": frozenset({"cli"}),
 }
 GROUND = frozenset({"", "errors"})
 

@@ -54,12 +54,17 @@ def _function(module: Module, node: Definition) -> Function:
 
 
 def _parameters(node: Definition) -> int:
-    """Parameters a caller can give: without self and cls; a star counts as one."""
+    """Parameters a caller can give: without self and cls; a star counts as one, a flag of the terminal not at all."""
     given = node.args
-    names = [argument.arg for argument in [*given.posonlyargs, *given.args, *given.kwonlyargs]]
+    names = [argument.arg for argument in [*given.posonlyargs, *given.args, *given.kwonlyargs] if not _flag(argument)]
     if names[:1] in (["self"], ["cls"]):
         names = names[1:]
     return len(names) + (given.vararg is not None) + (given.kwarg is not None)
+
+
+def _flag(argument: ast.arg) -> bool:
+    """Whether typer fills it from the command line: `Annotated[..., typer.Option(...)]`."""
+    return argument.annotation is not None and "typer." in ast.unparse(argument.annotation)
 
 
 def _command(node: Definition) -> bool:

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
-from pydantic import BaseModel
+from pydantic import BaseModel, field_validator
 
 from tidegate.errors import Conflict, OwnershipError, Pending, PluginError, Retry, SpecError, Transient
 from tidegate.hooks import (
@@ -344,6 +344,20 @@ def test_config_faults_carry_full_field_paths(facade: Facade) -> None:
     ]
     assert facade.configure(NAME, {}, "spec.x").problems[0].text == "spec.x.routes: Required value: Field required"
     assert "is an object, found list" in facade.configure(NAME, [], "spec.x").problems[0].detail
+
+
+def test_a_config_model_that_breaks_is_a_fault_of_the_plugin(facade_of: MakeFacade, routes: type) -> None:
+    class Breaks(BaseModel):
+        routes: list[str]
+
+        @field_validator("routes")
+        @classmethod
+        def _break(cls, value: list[str]) -> list[str]:
+            raise KeyError(value[0])
+
+    facade = facade_of(routes=type("Bad", (routes,), {"config": Breaks}))
+    with pytest.raises(PluginError, match=r"plugin routes \(local==0\), config of router .* raised KeyError: 'web'"):
+        facade.configure(NAME, {"routes": ["web"]}, "spec.x")
 
 
 def test_an_unknown_router_is_told_what_there_is_and_what_to_install(facade: Facade) -> None:

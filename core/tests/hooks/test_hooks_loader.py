@@ -209,6 +209,14 @@ class Nothing:
     pass
 
 
+class OddNeeds:
+    needs = ("pods",)
+
+    @hookimpl(wrapper=True)
+    def set_weights(self, target):  # type: ignore[no-untyped-def]
+        return (yield)
+
+
 @pytest.mark.parametrize(
     ("plugin", "said"),
     [
@@ -217,6 +225,7 @@ class Nothing:
         (WrongArgument, "set_weights takes wieghts; set_weights hands over target, weights, objects"),
         (NotAGenerator(), "wrapper"),
         (Nothing(), "offers no hook"),
+        (OddNeeds(), "`needs` must hold Rule, found 'pods'"),
     ],
     ids=lambda value: getattr(value, "__name__", type(value).__name__),
 )

@@ -9,15 +9,26 @@ import queue
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
+from pydantic import BaseModel
+
+from tidegate.hooks import Capability, Event, Kind, Objects, Ref, Rule, Target, TrafficRouter, Verdict, Weights
+from tidegate.hooks.facade import Facade
+from tidegate.hooks.loader import load_objects
+from tidegate.runtime.engine import Engine, EngineOptions
+from tidegate.runtime.metrics import Metrics
+from tidegate.runtime.reflector import Pace
+from tidegate.runtime.transport import Access, Connection, Transport
+from tidegate_sandbox.errors import Conflict as SandboxConflict
 
 Manifest = dict[str, Any]
 
@@ -258,3 +269,227 @@ def refusal() -> Callable[..., Answer]:
         return Answer(code, status(code, reason, message), headers or {})
 
     return refuse
+
+
+CRDS = Path(__file__).parents[3] / "deploy" / "crds"
+ROUTE = Kind("example.com", "v1", "Route", "routes")
+ROUTE_CRD = {
+    "apiVersion": "apiextensions.k8s.io/v1",
+    "kind": "CustomResourceDefinition",
+    "metadata": {"name": "routes.example.com"},
+    "spec": {
+        "group": "example.com",
+        "scope": "Namespaced",
+        "names": {"plural": "routes", "singular": "route", "kind": "Route", "listKind": "RouteList"},
+        "versions": [
+            {
+                "name": "v1",
+                "served": True,
+                "storage": True,
+                "schema": {
+                    "openAPIV3Schema": {"type": "object", "x-kubernetes-preserve-unknown-fields": True},
+                },
+            }
+        ],
+    },
+}
+
+
+class RouteConfig(BaseModel):
+    route: str
+
+
+class Routes(TrafficRouter[RouteConfig]):
+    """Writes the canary's share into `spec.canary` of a Route. `trouble` maps a Route to what to raise for it."""
+
+    name = "example.com/routes"
+    config = RouteConfig
+    can = frozenset({Capability.WEIGHTS, Capability.VERIFY})
+    needs = (Rule("example.com", "routes", "get list watch patch"),)
+
+    def __init__(self) -> None:
+        self.trouble: dict[str, Exception] = {}
+        self.calls: list[tuple[str, int]] = []
+        self.verdict: Verdict | Exception = Verdict(True)
+
+    def reads(self, target: Target[RouteConfig]) -> Sequence[Ref]:
+        return [Ref(ROUTE, target.config.route, path=f"{target.path}.route")]
+
+    def set_weights(self, target: Target[RouteConfig], weights: Weights, objects: Objects) -> None:
+        self.calls.append((target.name, weights.canary))
+        if error := self.trouble.get(target.config.route):
+            raise error
+        event = Event("RouteUpdated", f"{target.config.route} at {weights.canary}")
+        objects.edit(ROUTE, target.config.route, event)["spec"]["canary"] = weights.canary
+
+    def verify_weights(self, target: Target[RouteConfig], weights: Weights, objects: Objects) -> Verdict:
+        if isinstance(self.verdict, Exception):
+            raise self.verdict
+        return self.verdict
+
+    def clean_up(self, target: Target[RouteConfig], objects: Objects) -> None:
+        if objects.get(ROUTE, target.config.route) is not None:
+            objects.edit(ROUTE, target.config.route)["spec"].pop("canary", None)
+
+
+class Cluster:
+    """A sandbox in virtual time, and engines that share its clock."""
+
+    def __init__(self, sandbox: Any, kubeconfig: Path) -> None:
+        self.sandbox, self.kubeconfig = sandbox, kubeconfig
+        self.router = Routes()
+        self.metrics = Metrics()
+        self._changed = threading.Condition()
+        self._engines: list[Engine] = []
+        self._transports: list[Transport] = []
+        sandbox.install_crds(CRDS)
+        sandbox.apply(ROUTE_CRD)
+        sandbox.objects.subscribe(self._on_change)
+
+    def _on_change(self, _: object) -> None:
+        with self._changed:
+            self._changed.notify_all()
+
+    def engine(self, **options: Any) -> Engine:
+        """A running engine; its stores are filled."""
+        transport = Transport(Connection(Access(str(self.kubeconfig))), metrics=self.metrics)
+        self._transports.append(transport)
+        facade = Facade(load_objects({"routes": self.router}))
+        pace = Pace(first_pause_s=0.01, longest_pause_s=0.05, lived_s=0)
+        engine = Engine(transport, facade, EngineOptions(workers=2, **options), self.sandbox.clock, self.metrics, pace)
+        self._engines.append(engine)
+        engine.start()
+        assert engine.wait_ready(10)
+        return engine
+
+    def close(self) -> None:
+        self.sandbox.faults.clear()
+        for engine in self._engines:
+            engine.stop(2.0)
+        for transport in self._transports:
+            transport.close()
+
+    def until(self, condition: Callable[[], object], tick_s: float = 0.0, timeout_s: float = 20.0) -> None:
+        """Wait until `condition` holds, asked after every change; each round moves the clock on by `tick_s`."""
+        deadline = time.monotonic() + timeout_s
+        while not condition():
+            assert time.monotonic() < deadline, f"never came; rollouts are {self.phases()}"
+            if tick_s:
+                self.sandbox.advance(tick_s)
+            with self._changed:
+                self._changed.wait(0.02)
+
+    def phases(self) -> dict[str, Any]:
+        found = self.sandbox.objects.list("rollouts.argoproj.io")
+        return {r["metadata"]["name"]: (self.phase(r["metadata"]["name"])) for r in found}
+
+    def get(self, resource: str, name: str) -> Manifest | None:
+        found = self.sandbox.objects.list(resource, "default")
+        return next((dict(item) for item in found if item["metadata"]["name"] == name), None)
+
+    def status(self, name: str = "app") -> Manifest:
+        rollout = self.get("rollouts.argoproj.io", name)
+        return dict((rollout or {}).get("status") or {})
+
+    def phase(self, name: str = "app") -> tuple[str, str]:
+        status = self.status(name)
+        return status.get("phase", ""), status.get("message", "")
+
+    def healthy(self, name: str = "app") -> bool:
+        rollout = self.get("rollouts.argoproj.io", name) or {}
+        observed = self.status(name).get("observedGeneration")
+        return self.phase(name)[0] == "Healthy" and observed == str(rollout["metadata"]["generation"])
+
+    def edit(self, resource: str, name: str, change: Callable[[Manifest], object]) -> None:
+        """Change an object as a client would, over and over until nobody comes between."""
+        while True:
+            manifest = self.get(resource, name)
+            assert manifest is not None
+            change(manifest)
+            try:
+                self.sandbox.objects.update(resource, manifest)
+            except SandboxConflict:
+                continue
+            return
+
+    def ship(self, image: str, name: str = "app") -> None:
+        def change(manifest: Manifest) -> None:
+            manifest["spec"]["template"]["spec"]["containers"][0]["image"] = image
+
+        self.edit("rollouts.argoproj.io", name, change)
+
+    def events(self, name: str = "app") -> list[tuple[str, str, int]]:
+        found = [e for e in self.sandbox.objects.list("events") if e["involvedObject"]["name"] == name]
+        found.sort(key=lambda e: str(e["metadata"]["name"]))
+        return [(e["reason"], e["message"], e["count"]) for e in found]
+
+    def replica_sets(self) -> list[Manifest]:
+        return [dict(item) for item in self.sandbox.objects.list("replicasets.apps", "default")]
+
+    def requests(self, verb: str, kind: str, code: str = "") -> int:
+        """How many requests of this verb were made for a kind, by all engines."""
+        total = 0.0
+        for metric in self.metrics.requests.collect():
+            for sample in metric.samples:
+                labels = sample.labels
+                fits = labels.get("verb") == verb and labels.get("kind") == kind
+                if sample.name.endswith("_total") and fits and code in ("", labels["status_code"]):
+                    total += sample.value
+        return int(total)
+
+
+def service(name: str, app: str = "app", **selector: str) -> Manifest:
+    return {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": {"name": name, "namespace": "default"},
+        "spec": {"selector": {"app": app, **selector}, "ports": [{"port": 80}]},
+    }
+
+
+def route(name: str, **metadata: Any) -> Manifest:
+    where = {"name": name, "namespace": "default", **metadata}
+    return {"apiVersion": "example.com/v1", "kind": "Route", "metadata": where, "spec": {}}
+
+
+def a_rollout(name: str = "app", replicas: int = 2, **canary: Any) -> Manifest:
+    """A canary with the given strategy fields; `steps` default to none."""
+    labels = {"app": name}
+    return {
+        "apiVersion": "argoproj.io/v1alpha1",
+        "kind": "Rollout",
+        "metadata": {"name": name, "namespace": "default"},
+        "spec": {
+            "replicas": replicas,
+            "selector": {"matchLabels": labels},
+            "template": {
+                "metadata": {"labels": labels},
+                "spec": {"containers": [{"name": "main", "image": "app:v1"}]},
+            },
+            "strategy": {"canary": canary},
+        },
+    }
+
+
+def routed(name: str = "app", *, route: str = "web", steps: Sequence[Manifest] = ()) -> Manifest:
+    """A canary that the made-up router shifts."""
+    return a_rollout(
+        name,
+        canaryService=f"{name}-canary",
+        stableService=f"{name}-stable",
+        steps=list(steps),
+        trafficRouting={"plugins": {"example.com/routes": {"route": route}}},
+    )
+
+
+@pytest.fixture
+def cluster(sandbox: Any, sandbox_kubeconfig: Path) -> Iterator[Cluster]:
+    cluster = Cluster(sandbox, sandbox_kubeconfig)
+    yield cluster
+    cluster.close()
+
+
+@pytest.fixture
+def build() -> Any:
+    """The builders of manifests: `rollout`, `routed`, `service`, `route`."""
+    return SimpleNamespace(rollout=a_rollout, routed=routed, service=service, route=route)

@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -51,12 +52,22 @@ class Process:
             self.child.wait()
 
 
-def start(name: str, command: list[str], folder: Path) -> Process:
-    """Starts `command` in a session of its own, so that Ctrl-C in a terminal reaches only the parent."""
+def start(name: str, command: list[str], folder: Path, environment: Mapping[str, str] | None = None) -> Process:
+    """Starts `command` in a session of its own, so that Ctrl-C in a terminal reaches only the parent.
+
+    `environment` is added to this process's own. What it prints goes to `folder`/`name`.log.
+    """
     log = folder / f"{name}.log"
     tied = [sys.executable, "-I", "-S", "-c", _TIED, str(os.getpid()), *command] if sys.platform == "linux" else command
     with log.open("ab") as output:
-        child = subprocess.Popen(tied, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True)
+        child = subprocess.Popen(
+            tied,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
+            env={**os.environ, **(environment or {})},
+        )
     return Process(name, child, log)
 
 

@@ -21,7 +21,7 @@ from tidegate.errors import (
     Transient,
 )
 from tidegate.hooks.markers import hookimpl
-from tidegate.hooks.objects import Manifest, Objects
+from tidegate.hooks.objects import Manifest, Objects, controller_of
 from tidegate.hooks.references import Kind, Ref, Rule
 from tidegate.hooks.router import API_VERSION, Target, TrafficRouter
 from tidegate.machine.observed import Problem
@@ -52,6 +52,7 @@ __all__ = [
     "Target",
     "Objects",
     "Manifest",
+    "controller_of",
     "Weights",
     "Destination",
     "Hashes",

@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from pydantic import BaseModel, ValidationError
-from pydantic_core import ErrorDetails
 
 from tidegate.api.rollout import Rollout
 from tidegate.hooks.router import NO_HASHES, Target
@@ -37,7 +36,12 @@ def read_config(model: type[BaseModel], name: str, raw: object, path: str) -> Co
     try:
         return Configured(name, path, model.model_validate(dict(raw)))
     except ValidationError as error:
-        return Configured(name, path, problems=tuple(_problem(path, each) for each in error.errors()))
+        problems = []
+        for each in error.errors():
+            cause = each.get("ctx", {}).get("error")  # what a validator raised, without pydantic's "Value error, "
+            detail = each["msg"] if cause is None else str(cause)
+            problems.append(_problem(_field(path, each["loc"]), each["type"], detail, each["input"]))
+        return Configured(name, path, problems=tuple(problems))
 
 
 def target_for(rollout: Rollout, configured: Configured, hashes: Hashes = NO_HASHES) -> Target[BaseModel]:
@@ -62,10 +66,11 @@ def target_for(rollout: Rollout, configured: Configured, hashes: Hashes = NO_HAS
     )
 
 
-def _problem(path: str, error: ErrorDetails) -> Problem:
-    field = path + "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in error["loc"])
-    cause = error.get("ctx", {}).get("error")  # what a validator raised, without pydantic's "Value error, "
-    detail = str(cause) if cause is not None else error["msg"]
-    if error["type"] == "missing":
+def _field(path: str, parts: tuple[int | str, ...]) -> str:
+    return path + "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in parts)
+
+
+def _problem(field: str, kind: str, detail: str, value: object) -> Problem:
+    if kind == "missing":
         return Problem(field, detail)
-    return Problem(field, detail, json.dumps(error["input"], default=str))
+    return Problem(field, detail, json.dumps(value, default=str))

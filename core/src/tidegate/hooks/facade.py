@@ -79,11 +79,17 @@ class Facade:
         )
 
     def configure(self, name: str, raw: object, path: str) -> Configured:
-        """Validate a router's part of the Rollout. Keep the result for the Rollout's (uid, generation)."""
+        """Validate a router's part of the Rollout. Keep the result for the Rollout's (uid, generation).
+
+        Raises PluginError for a model that breaks instead of refusing.
+        """
         owner = self._loaded.owners.get(name)
         if owner is None:
             return Configured(name, path, problems=(self.unknown(name, path),))
-        return read_config(owner.router.config, name, raw, path)
+        try:
+            return read_config(owner.router.config, name, raw, path)
+        except Exception as error:  # a validator is the plugin's code; what it may raise has become problems already
+            raise self._fault("config", name, f"raised {type(error).__name__}: {error}") from error
 
     def unknown(self, name: str, path: str) -> Problem:
         """What to say of a router that no loaded plugin answers to."""

@@ -12,7 +12,7 @@ from pydantic import BaseModel
 
 from tidegate.errors import AlreadyExists, ApiError, Conflict, NotFound, OwnershipError
 from tidegate.hooks.cluster import Cluster
-from tidegate.hooks.objects import Change, Objects, Reader
+from tidegate.hooks.objects import Change, Objects, Reader, controller_of
 from tidegate.hooks.references import Kind
 from tidegate.hooks.router import Target
 from tidegate.machine.plan import Event
@@ -188,11 +188,3 @@ def check_owner(change: Change, target: Target[BaseModel]) -> None:
 def _adopts(change: Change, target: Target[BaseModel]) -> bool:
     owners = change.patch.get("metadata", {}).get("ownerReferences", [])
     return any(owner.get("uid") == target.uid and owner.get("controller") for owner in owners)
-
-
-def controller_of(manifest: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The ownerReference that is marked as controller; empty for an object that nobody controls."""
-    for owner in manifest.get("metadata", {}).get("ownerReferences") or []:
-        if owner.get("controller"):
-            return dict(owner)
-    return {}

@@ -58,6 +58,7 @@ def wrapper_faults(plugin: object) -> Iterator[str]:
     found = dict(implementations(plugin))
     if not found:
         yield "offers no hook: neither a TrafficRouter subclass nor a function marked with @hookimpl"
+    yield from _needs_faults(getattr(plugin, "needs", ()))
     for name, function in found.items():
         options = getattr(function, f"{PROJECT}_impl", {})
         if name not in VERBS:
@@ -103,7 +104,10 @@ def _attribute_faults(cls: type[TrafficRouter[BaseModel]]) -> Iterator[str]:
     can: object = cls.can
     if not isinstance(can, Set) or not all(isinstance(each, Capability) for each in can):
         yield f"`can` must be a set of Capability, found {can!r}"
-    needs: object = cls.needs
+    yield from _needs_faults(cls.needs)
+
+
+def _needs_faults(needs: object) -> Iterator[str]:
     if not isinstance(needs, Sequence):
         yield f"`needs` must be a sequence of Rule, found {needs!r}"
         return

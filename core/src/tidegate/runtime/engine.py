@@ -14,7 +14,7 @@ from tidegate.runtime.events import Recorder
 from tidegate.runtime.kinds import REPLICA_SETS, ROLLOUTS, SERVICES
 from tidegate.runtime.metrics import Metrics
 from tidegate.runtime.observe import Observer, Stores
-from tidegate.runtime.projections import ReplicaSetProjection, as_text, controller_uid, service_view
+from tidegate.runtime.projections import ReplicaSetProjection, controller_uid, rollout_text, service_view
 from tidegate.runtime.queue import Queue
 from tidegate.runtime.reconcile import Reconciler, Shell
 from tidegate.runtime.references import References
@@ -145,7 +145,7 @@ class Engine:
 
 def _stores() -> Stores:
     return Stores(
-        rollouts=Store(as_text, {"uid": _uid}),
+        rollouts=Store(rollout_text, {"uid": _uid}),
         replica_sets=Store(ReplicaSetProjection(), {"owner": _owner, "orphan": _orphan}),
         services=Store(service_view),
     )

@@ -20,6 +20,7 @@ from tidegate.machine.observed import Observed, Problem, ReplicaSetView, RouterV
 from tidegate.machine.rollout.case import selects
 from tidegate.machine.traffic import Hashes
 from tidegate.runtime.clock import Clock
+from tidegate.runtime.projections import RolloutText
 from tidegate.runtime.references import Key, Known, References, hashes_of
 from tidegate.runtime.store import Store
 from tidegate.runtime.watches import Watches
@@ -31,7 +32,7 @@ log = logging.getLogger(__name__)
 class Stores:
     """The stores that every pass reads."""
 
-    rollouts: Store[str]
+    rollouts: Store[RolloutText]
     replica_sets: Store[ReplicaSetView]
     services: Store[ServiceView]
 
@@ -73,7 +74,7 @@ class Observer:
         entry = self._stores.rollouts.get(*key)
         if entry is None:
             return None
-        rollout = Rollout.read(json.loads(entry.value))
+        rollout = entry.value.read()
         known = self._references.learn(rollout)
         for kind in known.kinds:
             self._watches.need(kind)

@@ -248,7 +248,7 @@ class Performer:
             "result": outcome.result.value,
             "ms": round(seconds * 1000, 1),
         }
-        level = logging.DEBUG if quiet else logging.INFO if outcome.result is Result.DONE else logging.WARNING
+        level = logging.DEBUG if quiet else logging.WARNING if outcome.result is Result.FAILED else logging.INFO
         log.log(level, outcome.message or outcome.action.why or "done", extra=fields)
 
 

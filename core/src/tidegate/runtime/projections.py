@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 from collections import OrderedDict
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 from tidegate.api import names
+from tidegate.api.rollout import Rollout
 from tidegate.machine.hashing import template_digest
 from tidegate.machine.observed import ReplicaSetView, ServiceView
 
@@ -19,9 +21,22 @@ REMEMBERED_DIGESTS = 20_000
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-def as_text(manifest: Manifest) -> str:
-    """Compact JSON: 3 KB where the dict takes 24 KB. For kinds that are many and seldom looked at."""
-    return json.dumps(manifest, separators=(",", ":"))
+@dataclass(frozen=True, slots=True)
+class RolloutText:
+    """A Rollout as compact JSON: 3 KB where the dict takes 24 KB, and a pass reads it into its model anyway."""
+
+    text: str
+    generation: int
+
+    def read(self) -> Rollout:
+        """The model. Raises pydantic's ValidationError for an object that no schema should have let through."""
+        return Rollout.read(json.loads(self.text))
+
+
+def rollout_text(manifest: Manifest) -> RolloutText:
+    """What is kept of a Rollout."""
+    generation = manifest["metadata"].get("generation", 0)
+    return RolloutText(json.dumps(manifest, separators=(",", ":")), generation)
 
 
 def as_is(manifest: Manifest) -> Manifest:

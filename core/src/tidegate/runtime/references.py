@@ -71,6 +71,12 @@ class References:
         self._drop(former, known.services)
         return known
 
+    def knows(self, key: Key, uid: str, generation: int) -> bool:
+        """Whether this generation was learnt already."""
+        with self._lock:
+            known = self._known.get(key)
+            return known is not None and (known.uid, known.generation) == (uid, generation)
+
     def forget(self, key: Key) -> None:
         """`key` is gone, and names nothing any more."""
         with self._lock:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from typing import Any
 
 from pydantic import ValidationError
 
 from tidegate.api import names
-from tidegate.api.rollout import Rollout
 from tidegate.hooks.references import Kind
 from tidegate.machine.observed import ReplicaSetView, ServiceView
 from tidegate.machine.plan import Event
@@ -17,6 +15,7 @@ from tidegate.machine.rollout.case import selects
 from tidegate.runtime.events import About
 from tidegate.runtime.kinds import REPLICA_SETS, ROLLOUTS, SERVICES
 from tidegate.runtime.observe import Stores
+from tidegate.runtime.projections import RolloutText
 from tidegate.runtime.queue import Queue
 from tidegate.runtime.reconcile import Shell
 from tidegate.runtime.references import References
@@ -36,7 +35,7 @@ class Wiring:
         self._stores, self._shell, self._references = stores, shell, references
         self._rollouts, self._services = rollouts, services
 
-    def rollout_changed(self, change: Change[str]) -> None:
+    def rollout_changed(self, change: Change[RolloutText]) -> None:
         """The Rollout itself."""
         entry = change.entry
         key = (entry.namespace, entry.name)
@@ -86,9 +85,11 @@ class Wiring:
         for key in keys:
             self._wake(key, kind, change)
 
-    def _learn(self, entry: Entry[str]) -> None:
+    def _learn(self, entry: Entry[RolloutText]) -> None:
+        if self._references.knows((entry.namespace, entry.name), entry.uid, entry.value.generation):
+            return
         try:
-            rollout = Rollout.read(json.loads(entry.value))
+            rollout = entry.value.read()
         except ValidationError as error:
             log.warning("rollout %s/%s cannot be read: %s", entry.namespace, entry.name, error.errors()[0]["msg"])
             return
@@ -102,6 +103,6 @@ class Wiring:
         else:
             self._rollouts.add(key)
 
-    def _tell(self, entry: Entry[str], event: Event) -> None:
+    def _tell(self, entry: Entry[RolloutText], event: Event) -> None:
         about = About(names.API_VERSION, names.ROLLOUT, entry.namespace, entry.name, entry.uid, entry.resource_version)
         self._shell.recorder.record(about, event)

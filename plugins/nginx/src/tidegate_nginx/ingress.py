@@ -49,12 +49,6 @@ def paths_of(stable: Manifest, service: str) -> Iterator[str]:
         yield from (path.get("path", "") for path in rule["http"]["paths"] if _service(path).get("name") == service)
 
 
-def controller(manifest: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The ownerReference that is marked as controller; empty for an object that nobody controls."""
-    owners = manifest["metadata"].get("ownerReferences") or []
-    return next((owner for owner in owners if owner.get("controller")), {})
-
-
 def annotations_of(manifest: Mapping[str, Any]) -> dict[str, str]:
     """The annotations, {} where there are none."""
     return dict(manifest["metadata"].get("annotations") or {})

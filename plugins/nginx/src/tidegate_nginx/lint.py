@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 
-from tidegate.hooks import Manifest, Objects, Problem, SpecError, Target
+from tidegate.hooks import Manifest, Objects, Problem, SpecError, Target, controller_of
 from tidegate_nginx.annotations import prefixed
 from tidegate_nginx.config import DEFAULT_PREFIX, NginxConfig
-from tidegate_nginx.ingress import INGRESS, canary_name, canary_spec, controller, name_fault, paths_of
+from tidegate_nginx.ingress import INGRESS, canary_name, canary_spec, name_fault, paths_of
 from tidegate_nginx.refusals import has_history, refused_key, refused_path, refused_value
 
 MAX_WEIGHT_PATH = "spec.strategy.canary.trafficRouting.maxTrafficWeight"
@@ -29,7 +29,7 @@ def ownership_fault(target: Target[NginxConfig], canary: Manifest) -> str:
 
     A controller of our own name with another uid is gone for certain, as names are unique: a restored backup.
     """
-    owner = controller(canary)
+    owner = controller_of(canary)
     if owner.get("uid") == target.uid:
         return ""
     orphan = not owner or (owner.get("kind") == "Rollout" and owner.get("name") == target.name)

@@ -18,10 +18,11 @@ from tidegate.hooks import (
     Target,
     TrafficRouter,
     Weights,
+    controller_of,
 )
 from tidegate_nginx.annotations import carried, merged, wanted
 from tidegate_nginx.config import NginxConfig
-from tidegate_nginx.ingress import INGRESS, NOUN, annotations_of, canary_name, canary_spec, controller
+from tidegate_nginx.ingress import INGRESS, NOUN, annotations_of, canary_name, canary_spec
 from tidegate_nginx.lint import ingress_problems, ownership_fault, refuse_paths, spec_problems
 
 
@@ -86,7 +87,7 @@ class Nginx(TrafficRouter[NginxConfig]):
         for stable, _ in target.config.ingresses:
             name = canary_name(target.name, stable)
             canary = objects.get(INGRESS, name)
-            if canary is None or controller(canary).get("uid") != target.uid:
+            if canary is None or controller_of(canary).get("uid") != target.uid:
                 continue
             if annotations_of(canary).get(key) == "0":
                 objects.delete(INGRESS, name)
@@ -110,7 +111,7 @@ def _write(
     canary = objects.edit(INGRESS, name, event)
     metadata = canary["metadata"]
     metadata["annotations"] = merged(target.config, annotations_of(current), ours)
-    if controller(current).get("uid") != target.uid:
+    if controller_of(current).get("uid") != target.uid:
         others = [owner for owner in metadata.get("ownerReferences") or [] if not owner.get("controller")]
         metadata["ownerReferences"] = [*others, target.owner]
     canary["spec"] = spec
