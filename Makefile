@@ -9,7 +9,7 @@ demo: setup          ; $(TIMED) demo .venv/bin/tidegate demo $(ARGS)
 test: setup          ; $(TIMED) test .venv/bin/python tools/test.py $(ARGS)
 check: setup         ; $(TIMED) check .venv/bin/python tools/check.py $(ARGS)
 docs: setup          ; $(TIMED) docs .venv/bin/python -m pytest -p no:cacheprovider tests/docs $(ARGS)
-bench: setup         ; $(TIMED) bench .venv/bin/python benchmarks/run.py $(ARGS)
+bench: setup         ; $(TIMED) bench .venv/bin/python benchmarks/bench.py $(ARGS)
 setup:               ; @PYTHON='$(PYTHON)' sh tools/setup.sh
 constraints: setup   ; $(TIMED) constraints .venv/bin/python tools/constraints.py
 control-plane: setup ; $(TIMED) control-plane sh tests/cluster/controlplane/build.sh $(ARGS)

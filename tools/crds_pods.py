@@ -69,7 +69,7 @@ def pod_template(about: str) -> Schema:
         containers=_named("The containers that run side by side.", "One container.", **container),
         initContainers=_named("Containers that run to their end, one by one, before the others.", "One container."),
         volumes=_named("Volumes that containers can mount.", "One volume."),
-        restartPolicy=text("Always, or absent, which means the same."),
+        restartPolicy=text("When containers are started again: only Always in a Rollout, Never or OnFailure in a Job."),
         serviceAccountName=text("The ServiceAccount that the pods run as."),
         terminationGracePeriodSeconds=number("Seconds a pod has to end after it was told to.", bits=64),
     )

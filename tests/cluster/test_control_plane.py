@@ -13,7 +13,7 @@ import pytest
 import yaml
 from realcluster import binaries, pods, process
 from realcluster.control_plane import CONTROLLER, ControlPlane
-from realcluster.rest import MERGE_PATCH, Api, ApiError
+from realcluster.rest import Api, ApiError
 
 _UP = Path(__file__).parent / "up.py"
 
@@ -75,15 +75,6 @@ def test_pods_of_a_deleted_owner_go(plane: ControlPlane, namespace: str, deploym
     plane.wait("two pods available", lambda: available(api, deployments) == 2)
     api.call("DELETE", f"{deployments}/web", {"propagationPolicy": "Background"})
     plane.wait("no pods", lambda: api.call("GET", f"/api/v1/namespaces/{namespace}/pods")["items"] == [])
-
-
-def test_a_restart_of_the_api_server_loses_nothing(plane: ControlPlane, deployments: str) -> None:
-    api = plane.api()
-    api.call("POST", deployments, deployment("web:1"))
-    plane.restart_api_server()
-    plane.wait("two pods available", lambda: available(api, deployments) == 2)
-    api.call("PATCH", f"{deployments}/web", {"spec": {"replicas": 3}}, MERGE_PATCH)
-    plane.wait("three pods available", lambda: available(api, deployments) == 3)
 
 
 def test_the_kubeconfig_of_the_controller_has_only_its_rights(plane: ControlPlane, tmp_path: Path) -> None:

@@ -159,6 +159,30 @@ def test_an_object_of_another_rollout_is_never_written(
     assert cluster.written == []
 
 
+class Adopting(Creates):
+    def set_weights(self, target: AnyTarget, weights: Weights, objects: Objects) -> None:
+        objects.edit(self.kind, "made")["metadata"]["ownerReferences"] = [target.owner]
+
+
+@pytest.mark.parametrize(("owner", "adopted"), [("demo", True), ("other", False)])
+def test_only_an_object_of_a_former_rollout_of_the_same_name_can_be_adopted(
+    facade_of: MakeFacade,
+    routes: type,
+    target: AnyTarget,
+    cluster: MemoryCluster,
+    make_route: MakeRoute,
+    owner: str,
+    adopted: bool,
+) -> None:
+    facade = facade_of(routes=type("Adopts", (routes,), {"set_weights": Adopting.set_weights, "kind": Creates.kind}))
+    cluster.apply(make_route("made", ownerReferences=[{**target.owner, "name": owner, "uid": "u-before"}]))
+    if adopted:
+        assert facade.set_weights(NAME, target, Weights(0), cluster).wrote
+    else:
+        with pytest.raises(OwnershipError):
+            facade.set_weights(NAME, target, Weights(0), cluster)
+
+
 def test_an_object_that_nobody_controls_is_not_deleted(
     creating: Facade, target: AnyTarget, cluster: MemoryCluster, make_route: MakeRoute
 ) -> None:

@@ -29,8 +29,9 @@ from tidegate.machine.plan import (
     RouterAction,
     SetWeights,
     VerifyWeights,
+    settle,
 )
-from tidegate.machine.rollout.decide import decide, settle
+from tidegate.machine.rollout.decide import decide
 from tidegate.machine.rollout.status import status_patch
 from tidegate.machine.traffic import Capability, Verdict
 
@@ -95,7 +96,7 @@ class World:
         seen = self.seen()
         plan = self.plan = decide(seen)
         outcomes = self.perform(plan.actions)
-        settled = settle(seen, outcomes)
+        settled = settle(plan, outcomes)
         patch = status_patch(seen.rollout.status, settled)
         if patch:
             self.writes += 1

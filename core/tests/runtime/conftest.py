@@ -338,7 +338,7 @@ class Cluster:
     def __init__(self, sandbox: Any, kubeconfig: Path) -> None:
         self.sandbox, self.kubeconfig = sandbox, kubeconfig
         self.router = Routes()
-        self.metrics = Metrics()
+        self.metrics = Metrics()  # of the newest engine
         self._changed = threading.Condition()
         self._engines: list[Engine] = []
         self._transports: list[Transport] = []
@@ -352,6 +352,7 @@ class Cluster:
 
     def engine(self, **options: Any) -> Engine:
         """A running engine; its stores are filled."""
+        self.metrics = Metrics()
         transport = Transport(Connection(Access(str(self.kubeconfig))), metrics=self.metrics)
         self._transports.append(transport)
         facade = Facade(load_objects({"routes": self.router}))

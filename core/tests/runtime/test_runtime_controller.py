@@ -181,6 +181,13 @@ def test_a_port_in_use_is_one_message(options: ControllerOptions, capsys: pytest
     assert f"--metrics-port: cannot listen on port {taken.port}" in line
 
 
+def test_a_log_level_that_does_not_exist_is_one_message(
+    options: ControllerOptions, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(replace(options, log_level="loud")) == Exit.UNUSABLE
+    assert "--log-level: 'loud' is no level; use one of debug" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [

@@ -56,6 +56,19 @@ def test_a_canary_walks_its_steps_and_shifts_the_weights(cluster: Any, build: An
     assert "TrafficRoutingError" not in reasons
 
 
+def test_a_scrape_tells_how_each_rollout_stands(cluster: Any, build: Any) -> None:
+    start(cluster, build)
+    sample = cluster.metrics.registry.get_sample_value
+    key = {"namespace": "default", "name": "app"}
+    info = {**key, "strategy": "canary", "traffic_router": "Routes", "phase": "Completed"}
+    cluster.until(lambda: sample("rollout_info", info) == 1.0)
+    counts = {p: sample(f"rollout_info_replicas_{p}", key) for p in ("desired", "updated", "available", "unavailable")}
+    assert counts == {"desired": 2.0, "updated": 2.0, "available": 2.0, "unavailable": 0.0}
+    cluster.sandbox.objects.delete(ROLLOUTS, "default", "app")
+    cluster.until(lambda: sample("rollout_info", info) is None)
+    assert sample("rollout_reconcile_count", key) is None
+
+
 def test_an_idle_rollout_costs_no_write(cluster: Any, build: Any) -> None:
     engine = start(cluster, build)
     cluster.until(lambda: not len(engine.queue))

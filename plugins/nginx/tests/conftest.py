@@ -42,6 +42,7 @@ class Shop:
     cluster: MemoryCluster
     given: dict[str, Any] = field(default_factory=lambda: {"stableIngress": "web"})
     name: str = "demo"
+    uid: str = "u-1"
     total: int = 100
     annotations: dict[str, str] = field(default_factory=dict)
 
@@ -52,7 +53,7 @@ class Shop:
         return Target(
             namespace="shop",
             name=self.name,
-            uid="u-1",
+            uid=self.uid,
             config=configured.config,
             router="nginx",
             path=PATH,

@@ -95,6 +95,12 @@ def test_an_orphan_of_a_former_rollout_of_this_name_is_adopted_on_request(shop: 
     assert shop.written() == []
 
 
+def test_a_manifest_in_a_file_has_no_uid_and_is_not_judged_by_its_owner(shop: Any, make_ingress: Make) -> None:
+    shop.uid = ""
+    shop.cluster.apply(orphan(make_ingress, uid="u-1"))
+    assert shop.problems() == ()
+
+
 @pytest.mark.parametrize("owner", [{"name": "other", "uid": "u-2"}, {"kind": "Deployment", "uid": "u-2"}], ids=str)
 def test_a_canary_ingress_with_a_living_owner_is_never_adopted(
     shop: Any, make_ingress: Make, owner: dict[str, Any]

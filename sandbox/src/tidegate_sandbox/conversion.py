@@ -50,6 +50,7 @@ def _to_autoscaling_v1(item: Manifest) -> Manifest:
         spec["targetCPUUtilizationPercentage"] = target
     for name in ("currentMetrics", "conditions"):
         status.pop(name, None)
+    status.setdefault("currentReplicas", 0)
     return item | {"apiVersion": AUTOSCALING_V1, "spec": spec, "status": status}
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from datetime import datetime
 from functools import lru_cache
 
 from tidegate_sandbox.contracts import Manifest
@@ -44,10 +43,14 @@ def _breaches(new: Manifest, old: Manifest | None) -> Iterator[Cause]:
         yield unsupported("spec.scope", spec.get("scope"), ("Cluster", "Namespaced"))
     wanted = f"{names.get('plural')}.{spec.get('group')}"
     if new["metadata"]["name"] != wanted:
-        yield invalid("metadata.name", new["metadata"]["name"], "must be spec.names.plural+\".\"+spec.group")
+        yield invalid("metadata.name", new["metadata"]["name"], 'must be spec.names.plural+"."+spec.group')
     versions = spec.get("versions") or []
     if sum(bool(version.get("storage")) for version in versions) != 1:
-        yield invalid("spec.versions", [v.get("name") for v in versions], "must have exactly one version marked as storage version")
+        yield invalid(
+            "spec.versions",
+            [v.get("name") for v in versions],
+            "must have exactly one version marked as storage version",
+        )
     for index, version in enumerate(versions):
         yield from _version_breaches(version, f"spec.versions[{index}]")
     if old is not None:
@@ -129,9 +132,7 @@ def _resource(spec: Manifest, version: Manifest) -> Resource:
         subresources=frozenset(parts) & {"status", "scale"},
         scale=None
         if scale is None
-        else ScalePaths(
-            scale["specReplicasPath"], scale["statusReplicasPath"], scale.get("labelSelectorPath") or ""
-        ),
+        else ScalePaths(scale["specReplicasPath"], scale["statusReplicasPath"], scale.get("labelSelectorPath") or ""),
         singular=names["singular"],
         list_kind=names["listKind"],
         counts_generation=True,

@@ -6,12 +6,14 @@ from dataclasses import dataclass
 from typing import Literal
 
 from tidegate_sandbox.contracts import Manifest
-from tidegate_sandbox.errors import Conflict, Invalid
+from tidegate_sandbox.errors import Cause, Conflict, Invalid
 from tidegate_sandbox.kinds import Resource
 
 FOREGROUND = "foregroundDeletion"
 ORPHAN = "orphan"
 Propagation = Literal["", "Background", "Foreground", "Orphan"]
+
+_POLICIES: tuple[Propagation, ...] = ("", "Background", "Foreground", "Orphan")
 
 # batch/v1 Jobs and ReplicationControllers leave their pods behind unless told otherwise, for old clients' sake.
 _ORPHAN_BY_DEFAULT = frozenset({"jobs.batch", "replicationcontrollers"})
@@ -33,19 +35,24 @@ def read_deletion(options: Manifest) -> Deletion:
     policy = options.get("propagationPolicy") or ""
     if not policy and options.get("orphanDependents") is not None:
         policy = "Orphan" if options["orphanDependents"] else "Background"
-    if policy not in ("", "Background", "Foreground", "Orphan"):
-        raise Invalid(
-            f'DeleteOptions.meta.k8s.io "" is invalid: propagationPolicy: Unsupported value: "{policy}": supported '
-            'values: "Background", "Foreground", "Orphan"'
-        )
+    known = next((one for one in _POLICIES if one == policy), None)
+    if known is None:
+        detail = f'Unsupported value: "{policy}": supported values: "Foreground", "Background", "Orphan", "nil"'
+        raise bad_option("DeleteOptions", Cause("propagationPolicy", detail, "FieldValueNotSupported"))
     conditions = options.get("preconditions") or {}
     return Deletion(
-        policy,
+        known,
         conditions.get("uid") or "",
         conditions.get("resourceVersion") or "",
         bool(options.get("dryRun")),
         options.get("gracePeriodSeconds"),
     )
+
+
+def bad_option(kind: str, cause: Cause) -> Invalid:
+    """The refusal of a request parameter: `kind` is ListOptions, PatchOptions, DeleteOptions ..."""
+    text = f'{kind}.meta.k8s.io "" is invalid: {cause.field}: {cause.message}'
+    return Invalid(text, kind=f"{kind}.meta.k8s.io", causes=(cause,))
 
 
 def check_preconditions(resource: Resource, live: Manifest, uid: str, version: str) -> None:
@@ -54,8 +61,9 @@ def check_preconditions(resource: Resource, live: Manifest, uid: str, version: s
     for title, wanted, found in (("UID", uid, meta["uid"]), ("ResourceVersion", version, meta["resourceVersion"])):
         if wanted and wanted != found:
             raise Conflict(
-                f'Operation cannot be fulfilled on {resource.name} "{meta["name"]}": Precondition failed: {title} in '
-                f"precondition: {wanted}, {title} in object meta: {found}",
+                f'Operation cannot be fulfilled on {resource.kind} "{meta["name"]}": the {title} in the precondition '
+                f"({wanted}) does not match the {title} in record ({found}). The object might have been deleted and then "
+                "recreated",
                 name=meta["name"],
                 kind=resource.name,
             )

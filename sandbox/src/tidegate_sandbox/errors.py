@@ -105,7 +105,10 @@ class TooManyRequests(ApiError):
 
 
 class Timeout(ApiError):
+    """Answered with Retry-After 1, as a real server does for a resourceVersion of the future."""
+
     code, reason = 504, "Timeout"
+    retry_after_s = 1
 
 
 class ServerFault(ApiError):

@@ -154,7 +154,13 @@ def _cluster() -> Iterator[Resource]:
     crd = "customresourcedefinitions", "CustomResourceDefinition"
     yield _counted(
         Resource(
-            "apiextensions.k8s.io", "v1", *crd, False, ("crd", "crds"), categories=("api-extensions",), subresources=STATUS
+            "apiextensions.k8s.io",
+            "v1",
+            *crd,
+            False,
+            ("crd", "crds"),
+            categories=("api-extensions",),
+            subresources=STATUS,
         )
     )
     yield _counted(Resource("scheduling.k8s.io", "v1", "priorityclasses", "PriorityClass", False, ("pc",)))

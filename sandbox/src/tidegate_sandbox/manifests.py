@@ -41,7 +41,7 @@ def read_manifests(path: Path) -> list[Manifest]:
 
 def _parsed(path: Path) -> list[Manifest]:
     try:
-        documents = list(yaml.load_all(path.read_text(encoding="utf-8"), Loader=_LOADER))  # noqa: S506  a safe loader
+        documents = list(yaml.load_all(path.read_text(encoding="utf-8"), Loader=_LOADER))
     except yaml.YAMLError as error:
         raise StartError(f"{path}: no YAML: {error}") from error
     return [item for document in documents if document for item in _flat(document, path)]
@@ -70,7 +70,9 @@ def _applied(registry: Registry, manifest: Manifest) -> Manifest:
     api_version, kind = str(manifest.get("apiVersion")), str(manifest.get("kind"))
     resource = registry.kinds.of_kind(api_version, kind)
     if resource is None:
-        raise NotFound(f"{api_version} {kind}: the sandbox serves no such kind; install its CustomResourceDefinition first")
+        raise NotFound(
+            f"{api_version} {kind}: the sandbox serves no such kind; install its CustomResourceDefinition first"
+        )
     meta = manifest.setdefault("metadata", {})
     if not meta.get("name"):
         raise BadRequest(f"{api_version} {kind}: metadata.name is missing; apply needs a name")

@@ -50,6 +50,8 @@ def name_problems(key: str, name: str) -> list[str]:
     """What is wrong with `name` for an object of kind `key`; empty when it is a good one."""
     if key in _FREE_KINDS:
         return [] if _PATH_SEGMENT.fullmatch(name) else [f"may not contain '/' or '%': {name!r}"]
+    if key in _LABEL_KINDS and "." in name:
+        return ["must not contain dots"]
     if key in _LABEL_KINDS:
         return _against(name, _LABEL, _LABEL_TEXT, 63)
     if key in _DNS1035_KINDS:

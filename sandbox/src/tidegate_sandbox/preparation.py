@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
@@ -14,7 +13,7 @@ from tidegate_sandbox.decoding import decode_builtin
 from tidegate_sandbox.errors import BadRequest, Cause, Invalid
 from tidegate_sandbox.kinds import Resource
 from tidegate_sandbox.metadata import carry_over, drop_system_fields, metadata_breaches, tidy
-from tidegate_sandbox.rules.network import allocate
+from tidegate_sandbox.rules.fields import go_strings
 from tidegate_sandbox.rules.strategy import apply_defaults, breaches, first_status
 from tidegate_sandbox.wire.apply import Write, track_update
 from tidegate_sandbox.wire.schemas import UNTYPED, Schema, builtin_schema, crd_schema
@@ -63,7 +62,7 @@ def accept_fields(resource: Resource, item: Manifest, options: WriteOptions) -> 
         options.warnings.extend(problems)
 
 
-def complete_new(resource: Resource, item: Manifest, next_service: Callable[[], int], now: str) -> None:
+def complete_new(resource: Resource, item: Manifest, now: str) -> None:
     """Make a new object what a real server would store, in place; Invalid with every cause found.
 
     Call with uid, name and creationTimestamp already in the metadata.
@@ -80,12 +79,10 @@ def complete_new(resource: Resource, item: Manifest, next_service: Callable[[], 
         status = None if resource.custom else first_status(resource.key, item)
         if status is not None:
             item["status"] = status
-    _complete(resource, item, None, next_service, now)
+    _complete(resource, item, None, now)
 
 
-def complete_update(
-    resource: Resource, item: Manifest, live: Manifest, options: WriteOptions, next_service: Callable[[], int], now: str
-) -> Manifest:
+def complete_update(resource: Resource, item: Manifest, live: Manifest, options: WriteOptions, now: str) -> Manifest:
     """The replacement of `live` that `item` means, through `options.subresource`; Invalid with every cause found."""
     if options.subresource == "status":
         item = _status_only(resource, item, live)
@@ -98,7 +95,7 @@ def complete_update(
     item["metadata"] = meta = dict(item["metadata"])
     carry_over(meta, live["metadata"])
     tidy(meta)
-    _complete(resource, item, live, next_service, now)
+    _complete(resource, item, live, now)
     if resource.counts_generation and _spec_differs(resource, item, live):
         meta["generation"] = int(live["metadata"].get("generation", 0)) + 1
     meta["resourceVersion"] = live["metadata"]["resourceVersion"]
@@ -118,9 +115,7 @@ def _status_only(resource: Resource, item: Manifest, live: Manifest) -> Manifest
     return new
 
 
-def _complete(
-    resource: Resource, item: Manifest, live: Manifest | None, next_service: Callable[[], int], now: str
-) -> None:
+def _complete(resource: Resource, item: Manifest, live: Manifest | None, now: str) -> None:
     item |= {"apiVersion": resource.stored_api_version, "kind": resource.kind}
     causes = metadata_breaches(resource, item["metadata"]) + _new_finalizers(item, live)
     if resource.schema is not None:
@@ -136,8 +131,6 @@ def _complete(
         causes += breaches(resource.key, item, live)
     if causes:
         raise invalid_object(resource, item, causes)
-    if resource.key == "services":
-        allocate(item, live, next_service())
     if resource.key == crds.KEY:
         item["status"] = crds.definition_status(item, live, now)
 
@@ -148,7 +141,7 @@ def _new_finalizers(item: Manifest, live: Manifest | None) -> list[Cause]:
     added = set(item["metadata"].get("finalizers") or []) - set(live["metadata"].get("finalizers") or [])
     if not added:
         return []
-    detail = f"no new finalizers can be added if the object is being deleted, found new finalizers {sorted(added)}"
+    detail = f"no new finalizers can be added if the object is being deleted, found new finalizers {go_strings(added)}"
     return [Cause("metadata.finalizers", f"Forbidden: {detail}", "FieldValueForbidden")]
 
 
@@ -177,7 +170,11 @@ def owned(resource: Resource, live: Manifest | None, item: Manifest, options: Wr
     if options.applied or not options.manager:
         return item
     write = Write(options.manager, "Update", now, options.subresource)
-    return track_update(live, item, write, schema_of(resource))
+    if live is not None or "status" not in resource.subresources or "status" not in item:
+        return track_update(live, item, write, schema_of(resource))
+    # The first status is the server's own: nobody who creates an object owns it.
+    status = item.pop("status")
+    return track_update(None, item, write, schema_of(resource)) | {"status": status}
 
 
 def unchanged(new: Manifest, live: Manifest) -> bool:

@@ -19,6 +19,7 @@ from tidegate_sandbox.ledger import Key, Ledger
 from tidegate_sandbox.metadata import timestamp
 from tidegate_sandbox.names import generated
 from tidegate_sandbox.preparation import WriteOptions, accept_fields, complete_new, complete_update, owned, unchanged
+from tidegate_sandbox.rules.network import allocate
 
 PLAIN = WriteOptions()
 # A real server gives up after eight tries to find a free name (registry/generic/registry/store.go).
@@ -55,11 +56,11 @@ class Registry:
             if not meta.get("name") and meta.get("generateName"):
                 meta["name"] = self._free_name(resource, meta)
             meta |= {"uid": str(uuid.uuid4()), "creationTimestamp": timestamp(self.clock.now())}
-            complete_new(resource, item, self._next_service, timestamp(self.clock.now()))
+            complete_new(resource, item, timestamp(self.clock.now()))
             key = _key(resource, item)
             if self.ledger.row(resource.key, key):
                 raise AlreadyExists(f'{resource.name} "{key[1]}" already exists', name=key[1], kind=resource.name)
-            item = owned(resource, None, item, options, self.clock.now())
+            item = self._finished(resource, owned(resource, None, item, options, self.clock.now()), None)
             if options.dry_run:
                 return item
             self.ledger.put(resource.key, key, item)
@@ -74,8 +75,8 @@ class Registry:
             key = _key(resource, item)
             live = self.get(resource, *key)
             self._check_version(resource, item["metadata"], live)
-            item = complete_update(resource, item, live, options, self._next_service, timestamp(self.clock.now()))
-            item = owned(resource, live, item, options, self.clock.now())
+            item = complete_update(resource, item, live, options, timestamp(self.clock.now()))
+            item = self._finished(resource, owned(resource, live, item, options, self.clock.now()), live)
             if unchanged(item, live):
                 return live
             if options.dry_run:
@@ -159,16 +160,17 @@ class Registry:
                 kind=resource.name,
             )
 
-    def _next_service(self) -> int:
-        self._services += 1
-        return self._services
+    def _finished(self, resource: Resource, item: Manifest, live: Manifest | None) -> Manifest:
+        """The object with what the server alone decides and nobody owns, kind first as everybody prints it."""
+        if resource.key == "services":
+            self._services += live is None
+            allocate(item, live, self._services)
+        return {"kind": item["kind"], "apiVersion": item["apiVersion"]} | item
 
     def _register(self, resource: Resource, item: Manifest) -> None:
         """Serve what a CustomResourceDefinition defines, from now on."""
         if resource.key == crds.KEY:
-            self.kinds.replace(
-                item["spec"]["group"], item["spec"]["names"]["plural"], crds.served_resources(item)
-            )
+            self.kinds.replace(item["spec"]["group"], item["spec"]["names"]["plural"], crds.served_resources(item))
 
     def _hold_definition(self, item: Manifest) -> Manifest:
         """Keep a definition that is being deleted until the last of its objects is gone."""

@@ -91,12 +91,23 @@ def _compared(key: str, op: str, limit: int) -> LabelTest:
 _ANY_KIND = frozenset({"metadata.name", "metadata.namespace"})
 _FIELDS: dict[str, frozenset[str]] = {
     "pods": frozenset(
-        "spec.nodeName spec.restartPolicy spec.schedulerName spec.serviceAccountName spec.hostNetwork status.phase "
-        "status.podIP status.nominatedNodeName".split()
+        [
+            "spec.nodeName",
+            "spec.restartPolicy",
+            "spec.schedulerName",
+            "spec.serviceAccountName",
+            "spec.hostNetwork",
+            "status.phase",
+            "status.podIP",
+            "status.nominatedNodeName",
+        ]
     ),
     "events": frozenset(
-        [f"involvedObject.{x}" for x in "kind namespace name uid apiVersion resourceVersion fieldPath".split()]
-        + "reason reportingComponent source type".split()
+        [
+            f"involvedObject.{x}"
+            for x in ["kind", "namespace", "name", "uid", "apiVersion", "resourceVersion", "fieldPath"]
+        ]
+        + ["reason", "reportingComponent", "source", "type"]
     ),
     "nodes": frozenset({"spec.unschedulable"}),
     "namespaces": frozenset({"status.phase"}),
@@ -166,6 +177,11 @@ def selector_text(selector: Manifest | None) -> str:
     terms = [f"{key}={value}" for key, value in sorted((selector.get("matchLabels") or {}).items())]
     for term in selector.get("matchExpressions") or []:
         key, values = term.get("key", ""), ",".join(sorted(term.get("values") or []))
-        texts = {"In": f"{key} in ({values})", "NotIn": f"{key} notin ({values})", "Exists": key, "DoesNotExist": f"!{key}"}
+        texts = {
+            "In": f"{key} in ({values})",
+            "NotIn": f"{key} notin ({values})",
+            "Exists": key,
+            "DoesNotExist": f"!{key}",
+        }
         terms.append(texts.get(term.get("operator", ""), key))
     return ",".join(terms)

@@ -11,9 +11,19 @@ import jsonschema_rs
 from tidegate_sandbox.contracts import Manifest
 from tidegate_sandbox.errors import Cause
 
-_COPIED = (
-    "minimum maximum multipleOf pattern minLength maxLength minItems maxItems uniqueItems minProperties maxProperties"
-).split()
+_COPIED = [
+    "minimum",
+    "maximum",
+    "multipleOf",
+    "pattern",
+    "minLength",
+    "maxLength",
+    "minItems",
+    "maxItems",
+    "uniqueItems",
+    "minProperties",
+    "maxProperties",
+]
 # Other OpenAPI formats (int32, byte, Go durations ...) mean something else in JSON Schema, or nothing.
 _FORMATS = frozenset({"date-time", "date", "email", "ipv4", "ipv6", "uuid"})
 _OBJECT_FIELDS = frozenset({"apiVersion", "kind", "metadata"})

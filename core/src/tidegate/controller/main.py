@@ -74,10 +74,11 @@ def run(options: ControllerOptions, stop: threading.Event | None = None) -> int:
 
     Signals are only taken over in the main thread.
     """
-    logs.configure(options.log_level, options.log_format)
     stop = stop or threading.Event()
     with _signals(stop), contextlib.ExitStack() as ending:
+        logs.configure("info", options.log_format)
         try:
+            logs.configure(options.log_level, options.log_format)
             process = _set_up(options, stop, ending)
         except (ConfigError, ConnectionFailed, PluginLoadError) as error:
             log.error("%s", error)

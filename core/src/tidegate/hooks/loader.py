@@ -126,10 +126,8 @@ class _Loading:
             self._manager.register(plugin, name=name)
         except (PluginLoadError, pluggy.PluginValidationError) as error:
             self._records[name] = replace(record, status=Status.FAILED, error=str(error))
-        except (
-            Exception,
-            SystemExit,
-        ) as error:  # an import runs a stranger's code: nothing it does may end the process
+        except (Exception, SystemExit) as error:
+            # An import runs a stranger's code: nothing it does may end the process.
             text = "".join(traceback.format_exception(error))
             short = f"import failed: {type(error).__name__}: {error}"
             self._records[name] = replace(record, status=Status.FAILED, error=short, traceback=text)

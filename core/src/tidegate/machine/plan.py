@@ -6,10 +6,11 @@ two functions write the canary Service's selector in one pass: 50 to 90 writes a
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from functools import cached_property
 from typing import Any, Literal
 
 from tidegate.machine.traffic import Hashes, HeaderRoute, MirrorRoute, Verdict, Weights
@@ -230,16 +231,17 @@ class Settled:
     error: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Plan:
-    """What a pass wants: `actions` in order, and what follows if every one of them succeeds (`expected`).
+    """What a pass wants: `actions` in order, and how to conclude from what they came to.
 
-    `situation` names the case (see `rollout/situation.py`), `notes` say in plain words what is waited for and why.
+    `situation` names the case (see `rollout/case.py`), `notes` say in plain words what is waited for and why. `conclude`
+    is a pure function of the outcomes; None stands for "every action succeeded".
     """
 
     situation: str
-    actions: tuple[Action, ...] = ()
-    expected: Settled = Settled(status=None)
+    actions: tuple[Action, ...]
+    conclude: Callable[[Sequence[Outcome] | None], Settled] = field(compare=False, repr=False)
     notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
@@ -250,7 +252,12 @@ class Plan:
                     raise ValueError(f"plan: two actions for {claim[1]} of {claim[0]}: {seen[claim]} and {action}")
                 seen[claim] = action
 
+    @cached_property
+    def expected(self) -> Settled:
+        """What follows if every action succeeds."""
+        return self.conclude(None)
 
-def done(outcomes: Sequence[Outcome]) -> bool:
-    """Whether every action that was tried has been done."""
-    return all(outcome.result is Result.DONE for outcome in outcomes)
+
+def settle(plan: Plan, outcomes: Sequence[Outcome]) -> Settled:
+    """What follows from what the actions of `plan` really came to; actions without an outcome were not tried."""
+    return plan.conclude(outcomes)

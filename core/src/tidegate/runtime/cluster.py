@@ -37,6 +37,10 @@ class PassCluster:
             return None
         return found
 
+    def expect(self, kind: Kind, namespace: str, found: Mapping[str, Any]) -> None:
+        """Judge nothing before the cache knows an object that was read live: an earlier write of ours, its answer lost."""
+        self._remembered(kind, namespace, dict(found))
+
     def create(self, kind: Kind, namespace: str, manifest: Manifest) -> Mapping[str, Any]:
         """Create, and give back what the server made of it. Raises AlreadyExists."""
         return self._remembered(kind, namespace, self._transport.request("POST", path_of(kind, namespace), manifest))

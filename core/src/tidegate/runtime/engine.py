@@ -11,6 +11,7 @@ from tidegate.api import names
 from tidegate.hooks.facade import Facade
 from tidegate.runtime.clock import Clock
 from tidegate.runtime.events import Recorder
+from tidegate.runtime.gauges import RolloutGauges
 from tidegate.runtime.kinds import REPLICA_SETS, ROLLOUTS, SERVICES
 from tidegate.runtime.metrics import Metrics
 from tidegate.runtime.observe import Observer, Stores
@@ -77,6 +78,7 @@ class Engine:
         observer = Observer(self.stores, self.watches, references, facade, clock)
         self._reconciler = Reconciler(shell, observer, self.queue, clock)
         self._keeper = ServiceKeeper(transport, self.stores.services, references, self._services, self.queue.add)
+        metrics.add(RolloutGauges(self.stores.rollouts, facade))
         self._stopping = threading.Event()
         self._workers: list[threading.Thread] = []
 

@@ -14,6 +14,9 @@ from typing import TextIO
 
 from pythonjsonlogger.json import JsonFormatter
 
+from tidegate.errors import ConfigError
+
+LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 FIELDS = ("rollout", "step", "action", "result", "ms")
 
 
@@ -25,7 +28,12 @@ class LogFormat(StrEnum):
 
 
 def configure(level: str, form: LogFormat, stream: TextIO | None = None) -> None:
-    """Send every line of the process to `stream` (standard error). Calling it again replaces the former set-up."""
+    """Send every line of the process to `stream` (standard error). Calling it again replaces the former set-up.
+
+    Raises ConfigError for a level that does not exist.
+    """
+    if level.upper() not in LEVELS:
+        raise ConfigError("--log-level", f"{level!r} is no level; use one of {', '.join(LEVELS).lower()}")
     handler = logging.StreamHandler(stream or sys.stderr)
     handler.setFormatter(_Text() if form is LogFormat.TEXT else _json())
     root = logging.getLogger()

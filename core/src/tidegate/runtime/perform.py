@@ -18,6 +18,8 @@ from tidegate.errors import (
     PluginError,
     Retry,
     TidegateError,
+    TooManyRequests,
+    Transient,
 )
 from tidegate.hooks.facade import Facade
 from tidegate.hooks.flush import Done, written_before
@@ -50,6 +52,9 @@ log = logging.getLogger(__name__)
 
 Manifest = dict[str, Any]
 
+# Errors that say something about the moment, not about the Rollout; they are told once they last.
+PASSING = (Conflict, TooManyRequests, Transient)
+
 
 @dataclass(slots=True)
 class Performed:
@@ -74,7 +79,7 @@ class Performer:
         for action in plan.actions:
             began = time.monotonic()
             outcome = self._tried(action, performed)
-            self._log(outcome, time.monotonic() - began)
+            self._log(outcome, performed.error, time.monotonic() - began)
             performed.outcomes.append(outcome)
             if outcome.result is not Result.DONE:
                 break
@@ -131,7 +136,10 @@ class Performer:
             label = (found["metadata"].get("labels") or {}).get(names.POD_HASH)
             wanted = action.manifest["metadata"]["labels"][names.POD_HASH]
             ours = controller_uid(found) == self._sight.rollout.metadata.uid and label == wanted
-            return Outcome(action, Result.DONE if ours else Result.COLLIDED, message="" if ours else str(error))
+            if not ours:
+                return Outcome(action, Result.COLLIDED, message=str(error))
+            self._cluster.expect(REPLICA_SETS, namespace, found)
+            return Outcome(action)
         return Outcome(action, wrote=True)
 
     def _patch_replica_set(self, action: PatchReplicaSet) -> Outcome:
@@ -238,8 +246,10 @@ class Performer:
         self._cluster.patch(ROLLOUTS, *self._sight.rollout.key, patch, "")
         self._used = used
 
-    def _log(self, outcome: Outcome, seconds: float) -> None:
+    def _log(self, outcome: Outcome, error: TidegateError | None, seconds: float) -> None:
+        """One line: a warning for what failed, unless the moment was to blame; nothing much where nothing was done."""
         quiet = outcome.result is Result.DONE and not outcome.wrote
+        bad = outcome.result is Result.FAILED and not isinstance(error, PASSING)
         status = self._sight.rollout.status
         fields = {
             "rollout": "/".join(self._sight.rollout.key),
@@ -248,7 +258,7 @@ class Performer:
             "result": outcome.result.value,
             "ms": round(seconds * 1000, 1),
         }
-        level = logging.DEBUG if quiet else logging.WARNING if outcome.result is Result.FAILED else logging.INFO
+        level = logging.DEBUG if quiet else logging.WARNING if bad else logging.INFO
         log.log(level, outcome.message or outcome.action.why or "done", extra=fields)
 
 

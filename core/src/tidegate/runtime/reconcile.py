@@ -24,9 +24,6 @@ from pydantic import ValidationError
 
 from tidegate.api import names
 from tidegate.errors import (
-    ApiError,
-    Conflict,
-    NotFound,
     OwnershipError,
     Pending,
     Retry,
@@ -34,11 +31,10 @@ from tidegate.errors import (
     Terminal,
     TidegateError,
     TooManyRequests,
-    Transient,
 )
 from tidegate.hooks.facade import Facade
-from tidegate.machine.plan import Event, Plan, RouterAction, Settled
-from tidegate.machine.rollout.decide import decide, settle
+from tidegate.machine.plan import Event, Plan, RouterAction, Settled, settle
+from tidegate.machine.rollout.decide import decide
 from tidegate.machine.rollout.status import status_patch
 from tidegate.runtime.clock import Clock
 from tidegate.runtime.cluster import PassCluster
@@ -46,7 +42,7 @@ from tidegate.runtime.events import About, Recorder
 from tidegate.runtime.kinds import ROLLOUTS
 from tidegate.runtime.metrics import Metrics
 from tidegate.runtime.observe import Observer, Sight
-from tidegate.runtime.perform import Performed, Performer
+from tidegate.runtime.perform import PASSING, Performed, Performer
 from tidegate.runtime.queue import Queue
 from tidegate.runtime.store import Key
 from tidegate.runtime.transport import Transport
@@ -133,7 +129,7 @@ class Reconciler:
         log.debug("plan: %s; %s", plan.situation, "; ".join(plan.notes), extra={"rollout": "/".join(key)})
         cluster = PassCluster(self._shell.transport, self._shell.watches, self._shell.own, key)
         performed = Performer(sight, cluster, self._shell.facade).perform(plan)
-        settled = settle(sight.observed, performed.outcomes) if plan.actions else plan.expected
+        settled = settle(plan, performed.outcomes)
         try:
             self._write_status(sight, settled, cluster)
             performed.events.extend(settled.events)
@@ -167,7 +163,7 @@ class Reconciler:
         error = performed.error
         if error is None or isinstance(error, Pending | Retry):
             return []
-        if isinstance(error, Conflict | TooManyRequests | Transient) and self._queue.failures(key) < TOLD_AFTER:
+        if isinstance(error, PASSING) and self._queue.failures(key) < TOLD_AFTER:
             return []
         failed = plan.actions[len(performed.outcomes) - 1]
         if isinstance(failed, RouterAction):
@@ -191,11 +187,12 @@ class Reconciler:
             case TooManyRequests():
                 self._failed(key, str(error), error.after_s)
             case _:
-                self._failed(key, str(error), passing=isinstance(error, ApiError) and not isinstance(error, NotFound))
+                self._failed(key, str(error), passing=isinstance(error, PASSING))
         if wake_at is not None:
             self._wake(key, wake_at)
 
     def _failed(self, key: Key, why: str, at_least_s: float = 0.0, *, passing: bool = True) -> None:
+        """Back off, and say so: quietly at first where the moment is to blame, with a warning once it lasts."""
         self._shell.metrics.reconcile_errors.labels(*key).inc()
         delay_s = self._queue.retry(key, at_least_s)
         level = logging.INFO if passing and self._queue.failures(key) < TOLD_AFTER else logging.WARNING

@@ -8,7 +8,15 @@ from datetime import datetime
 
 from tidegate_sandbox.api.call import PROTOBUF, Call
 from tidegate_sandbox.contracts import Manifest
-from tidegate_sandbox.errors import ApiError, BadRequest, NoSuchPath, NotAcceptable, ServerFault, TooManyRequests
+from tidegate_sandbox.errors import (
+    ApiError,
+    BadRequest,
+    NoSuchPath,
+    NotAcceptable,
+    ServerFault,
+    Timeout,
+    TooManyRequests,
+)
 from tidegate_sandbox.kinds import Resource
 from tidegate_sandbox.ledger import encode
 from tidegate_sandbox.wire.tables import Include, table
@@ -44,19 +52,22 @@ def status_of(error: ApiError) -> Manifest:
         details["causes"] = [
             {"reason": cause.reason, "message": cause.message, "field": cause.field} for cause in error.causes
         ]
-    if isinstance(error, TooManyRequests) and error.retry_after_s:
-        details["retryAfterSeconds"] = error.retry_after_s
+    if retry_after_s := _retry_after(error):
+        details["retryAfterSeconds"] = retry_after_s
     status = {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure", "message": error.message}
     status["reason"] = reason
     return status | ({"details": details} if details else {}) | {"code": code}
 
 
+def _retry_after(error: ApiError) -> int:
+    return error.retry_after_s if isinstance(error, TooManyRequests | Timeout) else 0
+
+
 def error_answer(error: ApiError) -> Answer:
     if isinstance(error, NoSuchPath):
         return Answer(404, f"{error.message}\n".encode(), "text/plain; charset=utf-8")
-    headers = {}
-    if isinstance(error, TooManyRequests) and error.retry_after_s:
-        headers["retry-after"] = str(error.retry_after_s)
+    retry_after_s = _retry_after(error)
+    headers = {"retry-after": str(retry_after_s)} if retry_after_s else {}
     status = status_of(error)
     return Answer(status["code"], encode(status), headers=headers)
 
@@ -98,7 +109,9 @@ def wanted_form(call: Call) -> Form:
             return Form(chosen["as"], chosen.get("v", "v1"), _include(call))
         if "as" not in chosen:
             return _PLAIN
-    raise NotAcceptable(f"only the following media types are accepted: {JSON}; the sandbox answers no {PROTOBUF} or YAML")
+    raise NotAcceptable(
+        f"only the following media types are accepted: {JSON}; the sandbox answers no {PROTOBUF} or YAML"
+    )
 
 
 def _include(call: Call) -> Include:

@@ -11,7 +11,7 @@ from urllib.parse import parse_qsl
 import yaml
 
 from tidegate_sandbox.contracts import Manifest
-from tidegate_sandbox.errors import BadRequest, NoSuchPath, UnsupportedMediaType
+from tidegate_sandbox.errors import BadRequest, NoSuchPath, NotFound, UnsupportedMediaType
 from tidegate_sandbox.kinds import Kinds, Resource
 from tidegate_sandbox.wire import protobuf
 
@@ -95,7 +95,7 @@ def read_path(method: str, path: str, query: Mapping[str, str], kinds: Kinds) ->
     if parts[0] == "api":
         group, version, rest = "", parts[1] if len(parts) > 1 else "", parts[2:]
     else:
-        group, version, rest = (parts[1:3] + ["", ""])[0], (parts[2:3] + [""])[0], parts[3:]
+        group, version, rest = parts[1] if len(parts) > 1 else "", parts[2] if len(parts) > 2 else "", parts[3:]
     watched = bool(rest) and rest[0] == "watch"
     if watched:
         rest = rest[1:]
@@ -109,7 +109,7 @@ def read_path(method: str, path: str, query: Mapping[str, str], kinds: Kinds) ->
     name = rest[1] if len(rest) > 1 else ""
     subresource = rest[2] if len(rest) > 2 else ""
     if subresource and subresource not in resource.subresources:
-        raise NoSuchPath(_NO_SUCH_PATH)
+        raise NotFound("the server could not find the requested resource")
     verb = _verb(method, name, watched or query.get("watch", "") in ("1", "true"))
     return Call(method, verb, resource, namespace, name, subresource, query)
 

@@ -35,7 +35,13 @@ _PART_KINDS = {
     "binding": ("", "v1", "Binding"),
     "token": ("authentication.k8s.io", "v1", "TokenRequest"),
 }
-_PART_VERBS = {"eviction": ("create",), "binding": ("create",), "token": ("create",), "log": ("get",), "finalize": ("update",)}
+_PART_VERBS = {
+    "eviction": ("create",),
+    "binding": ("create",),
+    "token": ("create",),
+    "log": ("get",),
+    "finalize": ("update",),
+}
 
 
 def _grouped(registry: Registry) -> dict[str, dict[str, list[Resource]]]:
@@ -62,7 +68,7 @@ def _newest_first(entry: tuple[str, list[Resource]]) -> tuple[int, int, int, str
 
 def aggregated(registry: Registry, core: bool) -> Manifest:
     """`APIGroupDiscoveryList` for /api (`core`) or /apis."""
-    items = []
+    items: list[Manifest] = []
     for group, versions in _grouped(registry).items():
         if (group == "") is not core:
             continue
@@ -70,10 +76,7 @@ def aggregated(registry: Registry, core: bool) -> Manifest:
             {"version": version, "resources": [_described(r) for r in kinds], "freshness": "Current"}
             for version, kinds in versions.items()
         ]
-        items.append({"metadata": {"name": group or None}, "versions": shown})
-    for item in items:
-        if item["metadata"]["name"] is None:
-            item["metadata"] = {}
+        items.append({"metadata": {"name": group} if group else {}, "versions": shown})
     return {"kind": "APIGroupDiscoveryList", "apiVersion": "apidiscovery.k8s.io/v2", "metadata": {}, "items": items}
 
 

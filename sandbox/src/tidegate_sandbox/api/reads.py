@@ -10,6 +10,7 @@ from tidegate_sandbox.api.answers import Answer, Form, answer, item_answer, shap
 from tidegate_sandbox.api.call import Call
 from tidegate_sandbox.contracts import Manifest
 from tidegate_sandbox.conversion import as_served
+from tidegate_sandbox.deletion import bad_option
 from tidegate_sandbox.errors import BadRequest, Cause, Gone, Invalid, Timeout
 from tidegate_sandbox.ledger import Key, Row, encode
 from tidegate_sandbox.registry import Registry
@@ -86,24 +87,26 @@ def check_version(call: Call) -> int:
     """The resourceVersion parameter, 0 when absent; Invalid or BadRequest for a combination that is not allowed."""
     match, text = call.query.get("resourceVersionMatch", ""), call.query.get("resourceVersion", "")
     if match not in ("", "Exact", "NotOlderThan"):
-        raise _bad_match(f'Unsupported value: "{match}": supported values: "Exact", "NotOlderThan"')
+        detail = f'Unsupported value: "{match}": supported values: "Exact", "NotOlderThan", ""'
+        raise bad_match(detail, "FieldValueNotSupported")
     if match and not text and call.verb != "watch":
-        raise _bad_match("Forbidden: resourceVersionMatch is forbidden unless resourceVersion is provided")
+        raise bad_match("Forbidden: resourceVersionMatch is forbidden unless resourceVersion is provided")
     if match == "Exact" and text == "0":
-        raise _bad_match('Forbidden: resourceVersionMatch "exact" is forbidden for resourceVersion "0"')
+        raise bad_match('Forbidden: resourceVersionMatch "exact" is forbidden for resourceVersion "0"')
     if text and not text.isdecimal():
-        raise Invalid(f'resourceVersion: Invalid value: "{text}": strconv.ParseUint: parsing "{text}": invalid syntax')
+        detail = f'Invalid value: "{text}": strconv.ParseUint: parsing "{text}": invalid syntax'
+        raise BadRequest(f"invalid resource version: resourceVersion: {detail}")
     return int(text or 0)
 
 
-def _bad_match(detail: str) -> Invalid:
-    return Invalid(f'ListOptions.meta.k8s.io "" is invalid: resourceVersionMatch: {detail}')
+def bad_match(detail: str, reason: str = "FieldValueForbidden") -> Invalid:
+    return bad_option("ListOptions", Cause("resourceVersionMatch", detail, reason))
 
 
 def future_version(wanted: int, current: int) -> Timeout:
     """A version that has not been reached; clients know the cause by its reason."""
     cause = Cause("", "Too large resource version", "ResourceVersionTooLarge")
-    return Timeout(f"Too large resource version: {wanted}, current: {current}", causes=(cause,))
+    return Timeout(f"Timeout: Too large resource version: {wanted}, current: {current}", causes=(cause,))
 
 
 def _page(call: Call, version: int, rows: Rows) -> tuple[Rows, Manifest]:
@@ -131,7 +134,9 @@ def _read_token(token: str) -> tuple[int, Key]:
         namespace, name = body["start"]
         return int(body["rv"]), (str(namespace), str(name))
     except (ValueError, KeyError, TypeError) as error:
-        raise BadRequest(f"continue key is not valid: {error}; start the list over without it") from error
+        raise BadRequest(
+            f"invalid continue token: continue key is not valid: {error}; start the list over without it"
+        ) from error
 
 
 def _list_answer(call: Call, form: Form, rows: Rows, meta: Manifest, now: datetime) -> Answer:

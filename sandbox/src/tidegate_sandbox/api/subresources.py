@@ -93,7 +93,8 @@ def _scale_of(item: Manifest, paths: ScalePaths) -> Manifest:
         "kind": "Scale",
         "apiVersion": "autoscaling/v1",
         "metadata": {name: meta[name] for name in kept if name in meta},
-        "spec": {"replicas": _at(item, paths.spec_replicas) or 0},
+        # Go leaves a zero out.
+        "spec": {"replicas": replicas} if (replicas := _at(item, paths.spec_replicas)) else {},
         "status": status,
     }
 
@@ -136,9 +137,13 @@ def evict(registry: Registry, call: Call) -> Answer:
 def _ask_budgets(registry: Registry, pod: Manifest) -> None:
     namespace, labels = pod["metadata"]["namespace"], pod["metadata"].get("labels") or {}
     rows = registry.ledger.rows("poddisruptionbudgets.policy", namespace)
-    budgets = [row.object for _, row in rows if matches_selector((row.object.get("spec") or {}).get("selector"), labels)]
+    budgets = [
+        row.object for _, row in rows if matches_selector((row.object.get("spec") or {}).get("selector"), labels)
+    ]
     if len(budgets) > 1:
-        raise ServerFault("This pod has more than one PodDisruptionBudget, which the eviction subresource does not support.")
+        raise ServerFault(
+            "This pod has more than one PodDisruptionBudget, which the eviction subresource does not support."
+        )
     for budget in budgets:
         healthy, needed = _health(registry, budget)
         if healthy <= needed and _is_ready(pod):

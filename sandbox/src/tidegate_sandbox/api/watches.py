@@ -12,10 +12,10 @@ from starlette.types import Receive, Send
 from tidegate_sandbox.api.answers import JSON, Form, metadata_only, shaped, status_of, wanted_form
 from tidegate_sandbox.api.call import Call
 from tidegate_sandbox.api.hub import Event, Hub, Watcher, event_line, kind_for
-from tidegate_sandbox.api.reads import check_version, future_version, selector_of
+from tidegate_sandbox.api.reads import bad_match, check_version, future_version, selector_of
 from tidegate_sandbox.contracts import Manifest
 from tidegate_sandbox.conversion import as_served
-from tidegate_sandbox.errors import Gone, Invalid
+from tidegate_sandbox.errors import Gone
 from tidegate_sandbox.faults import Faults
 from tidegate_sandbox.registry import Registry
 
@@ -91,7 +91,7 @@ class Watch:
         return max(self.hub.seen, self.watcher.after) if self.watcher.next_due() is None else self.watcher.after
 
     def _bookmark(self, version: int, initial_end: bool = False) -> bytes:
-        meta: Manifest = {"resourceVersion": str(version), "creationTimestamp": None}
+        meta: Manifest = {"resourceVersion": str(version)}
         if initial_end:
             meta["annotations"] = {"k8s.io/initial-events-end": "true"}
         resource = self.call.resource
@@ -127,10 +127,7 @@ def _first_lines(watch: Watch, version: int) -> list[bytes]:
     call, ledger, watcher = watch.call, watch.registry.ledger, watch.watcher
     initial = call.query.get("sendInitialEvents", "")
     if initial and call.query.get("resourceVersionMatch") != "NotOlderThan":
-        raise Invalid(
-            'ListOptions.meta.k8s.io "" is invalid: resourceVersionMatch: Forbidden: sendInitialEvents requires setting '
-            "resourceVersionMatch to NotOlderThan"
-        )
+        raise bad_match("Forbidden: sendInitialEvents requires setting resourceVersionMatch to NotOlderThan")
     if version > ledger.version:
         raise future_version(version, ledger.version)
     if initial == "true" or (version == 0 and initial != "false"):

@@ -10,10 +10,10 @@ from tidegate_sandbox.api.call import PROTOBUF, Call, check_media_type, read_bod
 from tidegate_sandbox.api.reads import selector_of
 from tidegate_sandbox.contracts import Manifest
 from tidegate_sandbox.conversion import as_served, as_stored
-from tidegate_sandbox.deletion import Deletion, read_deletion
-from tidegate_sandbox.errors import BadRequest, Conflict, Invalid, NotFound, UnsupportedMediaType
+from tidegate_sandbox.deletion import Deletion, bad_option, read_deletion
+from tidegate_sandbox.errors import BadRequest, Cause, Conflict, Invalid, NotFound, UnsupportedMediaType
 from tidegate_sandbox.ledger import encode
-from tidegate_sandbox.preparation import FieldValidation, WriteOptions, schema_of
+from tidegate_sandbox.preparation import FieldValidation, WriteOptions, invalid_object, schema_of
 from tidegate_sandbox.registry import Registry
 from tidegate_sandbox.store import copied
 from tidegate_sandbox.wire.apply import Write, manager_from_user_agent, server_side_apply
@@ -63,13 +63,8 @@ def update(registry: Registry, call: Call) -> Answer:
     item = call.manifest()
     _check_identity(call, item)
     if call.resource.custom and not item["metadata"].get("resourceVersion"):
-        name = item["metadata"].get("name", "")
-        raise Invalid(
-            f'{call.resource.name} "{name}" is invalid: metadata.resourceVersion: Invalid value: 0: must be specified '
-            "for an update",
-            name=name,
-            kind=call.resource.name,
-        )
+        cause = Cause("metadata.resourceVersion", "Invalid value: 0: must be specified for an update")
+        raise invalid_object(call.resource, item, [cause])
     options = write_options(call)
     made = registry.update(registry.kinds.written(call.resource), as_stored(call.resource, item), options)
     return item_answer(call, as_served(call.resource, made), registry.clock.now(), 200, options.warnings)
@@ -92,9 +87,7 @@ def _check_identity(call: Call, item: Manifest) -> None:
             raise BadRequest("the namespace of the provided object does not match the namespace sent on the request")
         meta["namespace"] = call.namespace
     if call.name and (meta.get("name") or call.name) != call.name:
-        raise BadRequest(
-            f"the name of the object ({meta['name']}) does not match the name on the URL ({call.name})"
-        )
+        raise BadRequest(f"the name of the object ({meta['name']}) does not match the name on the URL ({call.name})")
     if call.name:
         meta["name"] = call.name
 
@@ -116,8 +109,9 @@ def patch(registry: Registry, call: Call) -> Answer:
             raise Invalid(f' "" is invalid: patch: Invalid value: {json.dumps(sent)}: {detail}') from error
         except Conflict:
             # Somebody wrote between the read and the write; a patch that names a version means that one alone.
-            if attempt == _PATCH_TRIES - 1 or patched["metadata"].get("resourceVersion") != (
-                live["metadata"]["resourceVersion"]
+            if (
+                attempt == _PATCH_TRIES - 1
+                or patched["metadata"].get("resourceVersion") != (live["metadata"]["resourceVersion"])
             ):
                 raise
             continue
@@ -154,10 +148,11 @@ def _patched(call: Call, live: Manifest, changes: Any) -> Manifest:
 
 def _apply(registry: Registry, call: Call) -> Answer:
     applied = read_body(call.body, APPLY_PATCH)
+    if not call.query.get("fieldManager"):
+        cause = Cause("fieldManager", "Required value: is required for apply patch", "FieldValueRequired")
+        raise bad_option("PatchOptions", cause)
     if not isinstance(applied, dict) or not applied.get("kind"):
         raise BadRequest("an apply patch is a whole object with apiVersion and kind")
-    if not call.query.get("fieldManager"):
-        raise BadRequest("PatchOptions.meta.k8s.io \"\" is invalid: fieldManager: Required value: is required for apply patch")
     _check_identity(call, applied)
     options = write_options(call)
     options = WriteOptions(

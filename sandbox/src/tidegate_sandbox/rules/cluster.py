@@ -42,6 +42,13 @@ def default_storage_class(item: Manifest) -> None:
     fill(item, {"reclaimPolicy": "Delete", "volumeBindingMode": "Immediate"})
 
 
+def default_event(item: Manifest) -> None:
+    """What Go writes for the fields of an Event that are there even when unset."""
+    for name in ("eventTime", "firstTimestamp", "lastTimestamp"):
+        item.setdefault(name, None)
+    fill(item, {"reportingComponent": "", "reportingInstance": "", "source": {}})
+
+
 def check_binding(new: Manifest, old: Manifest | None) -> Iterator[Cause]:
     reference = new["roleRef"]
     if not reference.get("name"):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from tidegate_sandbox.contracts import Manifest
@@ -26,6 +26,11 @@ def section(parent: Manifest, name: str) -> Manifest:
     if not isinstance(found, dict):
         found = parent[name] = {}
     return found
+
+
+def go_strings(values: Iterable[str]) -> str:
+    """A list of strings as Go prints it with %#v."""
+    return "[]string{" + ", ".join(f'"{value}"' for value in sorted(values)) + "}"
 
 
 def required(path: str, detail: str = "") -> Cause:

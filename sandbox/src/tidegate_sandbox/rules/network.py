@@ -29,7 +29,7 @@ def default_service(item: Manifest) -> None:
         fill(port, {"protocol": "TCP"})
         fill(port, {"targetPort": port.get("port")})
     if spec["type"] != "ExternalName":
-        fill(spec, {"internalTrafficPolicy": "Cluster", "ipFamilies": ["IPv4"], "ipFamilyPolicy": "SingleStack"})
+        fill(spec, {"internalTrafficPolicy": "Cluster"})
     if spec["type"] in ("NodePort", "LoadBalancer"):
         fill(spec, {"externalTrafficPolicy": "Cluster"})
     if spec["type"] == "LoadBalancer":
@@ -37,7 +37,7 @@ def default_service(item: Manifest) -> None:
 
 
 def allocate(item: Manifest, old: Manifest | None, number: int) -> None:
-    """Give a Service its cluster IP and node ports, or let it keep those it had; `number` is new for each Service.
+    """Give a Service its addresses and node ports, or let it keep those it had; `number` differs between Services.
 
     Addresses come from 10.96.0.0/16, kubeadm's default range, and 30000-32767, the default node ports.
     """
@@ -47,6 +47,7 @@ def allocate(item: Manifest, old: Manifest | None, number: int) -> None:
     if not spec.get("clusterIP"):
         spec["clusterIP"] = before.get("clusterIP") or f"10.96.{number // 250 % 256}.{number % 250 + 2}"
     spec["clusterIPs"] = [spec["clusterIP"]]
+    fill(spec, {"ipFamilies": ["IPv4"], "ipFamilyPolicy": "SingleStack"})
     if spec["type"] == "ClusterIP":
         return
     known = {port.get("port"): port.get("nodePort") for port in before.get("ports") or []}
@@ -66,8 +67,8 @@ def check_service(new: Manifest, old: Manifest | None) -> Iterator[Cause]:
     yield from _check_ports(spec.get("ports") or [])
     if old is not None and old["spec"]["type"] == spec["type"] != "ExternalName":
         was = old["spec"].get("clusterIP")
-        if was and spec.get("clusterIP") != was:
-            yield from immutable("spec.clusterIPs[0]", [spec.get("clusterIP")], [was])
+        if was and (spec.get("clusterIP") or was) != was:
+            yield invalid("spec.clusterIPs[0]", [spec["clusterIP"]], "may not change once set")
 
 
 def _check_ports(ports: list[Manifest]) -> Iterator[Cause]:
@@ -84,15 +85,17 @@ def _check_ports(ports: list[Manifest]) -> Iterator[Cause]:
             yield invalid(f"{path}.port", 0, "must be between 1 and 65535, inclusive")
         yield from port_number(f"{path}.port", port.get("port"))
         target = port.get("targetPort")
-        yield from port_name(f"{path}.targetPort", target) if isinstance(target, str) else port_number(
-            f"{path}.targetPort", target
+        yield from (
+            port_name(f"{path}.targetPort", target)
+            if isinstance(target, str)
+            else port_number(f"{path}.targetPort", target)
         )
 
 
 def check_ingress(new: Manifest, _old: Manifest | None) -> Iterator[Cause]:
     spec = new.get("spec") or {}
     if not spec.get("rules") and not spec.get("defaultBackend"):
-        yield invalid("spec", spec, "either `defaultBackend` or `rules` must be specified")
+        yield invalid("spec", spec or None, "either `defaultBackend` or `rules` must be specified")
     if spec.get("defaultBackend"):
         yield from _check_backend(spec["defaultBackend"], "spec.defaultBackend")
     for number, rule in enumerate(spec.get("rules") or []):
@@ -108,7 +111,8 @@ def _check_path(entry: Manifest, path: str) -> Iterator[Cause]:
     kind, value = entry.get("pathType"), entry.get("path") or ""
     if kind is None:
         yield required(f"{path}.pathType", "pathType must be specified")
-    elif kind not in _PATH_TYPES:
+        return
+    if kind not in _PATH_TYPES:
         yield unsupported(f"{path}.pathType", kind, _PATH_TYPES)
     elif kind != "ImplementationSpecific" and not value.startswith("/"):
         yield invalid(f"{path}.path", value, "must be an absolute path")
@@ -143,6 +147,8 @@ def default_network_policy(item: Manifest) -> None:
 def default_slice(item: Manifest) -> None:
     for port in item.get("ports") or []:
         fill(port, {"protocol": "TCP", "name": ""})
+    for endpoint in item.get("endpoints") or []:
+        fill(endpoint, {"conditions": {}})
 
 
 def check_slice(new: Manifest, old: Manifest | None) -> Iterator[Cause]:

@@ -120,7 +120,14 @@ def check_template(template: Manifest, path: str, restart: tuple[str, ...]) -> I
             yield invalid(f"{path}.metadata.labels[{key}]", value, problem)
     yield from check_spec(spec, f"{path}.spec")
     if spec.get("restartPolicy") not in restart:
-        yield unsupported(f"{path}.spec.restartPolicy", spec.get("restartPolicy"), restart)
+        yield _bad_restart(f"{path}.spec.restartPolicy", spec.get("restartPolicy"), restart)
+
+
+def _bad_restart(path: str, value: object, allowed: tuple[str, ...]) -> Cause:
+    if value == "Always" and len(allowed) > 1:
+        # The default of a pod, which no Job may have: the client left it out.
+        return required(path, "valid values: " + ", ".join(f'"{one}"' for one in allowed))
+    return unsupported(path, value, allowed)
 
 
 def check_spec(spec: Manifest, path: str) -> Iterator[Cause]:

@@ -27,6 +27,7 @@ _DEFAULTS: dict[str, Default] = {
     "services": network.default_service,
     "networkpolicies.networking.k8s.io": network.default_network_policy,
     "endpointslices.discovery.k8s.io": network.default_slice,
+    "events": cluster.default_event,
     "namespaces": cluster.default_namespace,
     "secrets": cluster.default_secret,
     f"rolebindings.{_RBAC}": cluster.default_binding,

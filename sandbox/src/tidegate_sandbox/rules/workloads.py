@@ -61,7 +61,7 @@ def default_job(item: Manifest) -> None:
     _default_job_spec(spec)
     if spec.get("parallelism") is None and spec.get("completions") is None:
         fill(spec, {"completions": 1})
-    fill(spec, {"parallelism": 1, "suspend": False})
+    fill(spec, {"parallelism": 1, "suspend": False, "manualSelector": False})
     uid, name = item["metadata"].get("uid", ""), item["metadata"]["name"]
     if spec.get("selector") is None and not spec.get("manualSelector"):
         spec["selector"] = {"matchLabels": {"batch.kubernetes.io/controller-uid": uid}}
@@ -69,6 +69,9 @@ def default_job(item: Manifest) -> None:
         for prefix in ("batch.kubernetes.io/", ""):
             labels[f"{prefix}controller-uid"] = uid
             labels[f"{prefix}job-name"] = name
+    labels = spec["template"].get("metadata", {}).get("labels")
+    if labels:
+        fill(item["metadata"], {"labels": dict(labels)})
 
 
 def _default_job_spec(spec: Manifest) -> None:
@@ -81,7 +84,8 @@ def default_cron_job(item: Manifest) -> None:
     spec = section(item, "spec")
     fill(spec, {"concurrencyPolicy": "Allow", "suspend": False})
     fill(spec, {"successfulJobsHistoryLimit": 3, "failedJobsHistoryLimit": 1})
-    template = section(section(spec, "jobTemplate"), "spec")
+    section(section(spec, "jobTemplate"), "metadata")
+    template = section(spec["jobTemplate"], "spec")
     default_template(section(template, "template"))
 
 
@@ -113,6 +117,7 @@ def _check_workload(new: Manifest, old: Manifest | None) -> Iterator[Cause]:
     labels = (template.get("metadata") or {}).get("labels") or {}
     if not selector:
         yield required("spec.selector")
+        yield invalid("spec.template.metadata.labels", labels or None, "`selector` does not match template `labels`")
     elif not (selector.get("matchLabels") or selector.get("matchExpressions")):
         yield invalid("spec.selector", selector, "empty selector is invalid for deployment")
     elif not matches_selector(selector, labels):

@@ -1,6 +1,7 @@
 """From what was seen to what should be done: classify once, run the aspects in order, then make one status.
 
-`decide` and `settle` are pure and total: no clock, no I/O, and no exception for an object that the schema lets through.
+`decide`, and `settle` on the plan that it gives, are pure and total: no clock, no I/O, and no exception for an object
+that the schema lets through.
 """
 
 from __future__ import annotations
@@ -41,18 +42,15 @@ ASPECTS: Mapping[Situation, tuple[Aspect, ...]] = {
 
 
 def decide(seen: Observed) -> Plan:
-    """What one pass wants of the world, and what follows if every action succeeds."""
+    """What one pass wants of the world, and how to conclude from what that came to."""
     case = Case.of(seen)
     draft = _drafted(case)
-    expected = _conclude(case, draft, Report.expected(draft))
-    return Plan(case.situation.value, tuple(draft.actions), expected, _notes(case, draft))
 
+    def conclude(outcomes: Sequence[Outcome] | None) -> Settled:
+        report = Report.expected(draft) if outcomes is None else Report.of(draft, outcomes)
+        return _conclude(case, draft, report)
 
-def settle(seen: Observed, outcomes: Sequence[Outcome]) -> Settled:
-    """What follows from what the actions of `decide(seen)` really came to."""
-    case = Case.of(seen)
-    draft = _drafted(case)
-    return _conclude(case, draft, Report.of(draft, outcomes))
+    return Plan(case.situation.value, tuple(draft.actions), conclude, _notes(case, draft))
 
 
 def _drafted(case: Case) -> Draft:
