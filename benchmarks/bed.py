@@ -144,7 +144,10 @@ class Bed:
         """Writes so far by kind, the lease left out."""
         counts: dict[str, int] = {}
         for labels, value in self.samples("controller_clientset_k8s_request_total"):
-            if labels["verb"].lower() in ("create", "update", "patch", "delete") and "lease" not in labels["kind"].lower():
+            if (
+                labels["verb"].lower() in ("create", "update", "patch", "delete")
+                and "lease" not in labels["kind"].lower()
+            ):
                 counts[labels["kind"]] = counts.get(labels["kind"], 0) + int(value)
         return counts
 

@@ -10,13 +10,14 @@ import json
 import os
 import platform
 import tempfile
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
-from bed import ROOT, bed
+from bed import ROOT, Bed, bed
 from scenes import aborts, canaries, idle
 
-SCENES = {"canaries": canaries, "aborts": aborts, "idle": idle}
+SCENES: dict[str, Callable[[Bed], dict[str, float]]] = {"canaries": canaries, "aborts": aborts, "idle": idle}
 
 # Measured with the reference controller on two cores and a real API server (Kubernetes 1.34.2).
 MARKS = {

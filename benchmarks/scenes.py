@@ -12,7 +12,9 @@ from bed import INGRESSES, REPLICA_SETS, ROLLOUTS, SERVICES, Bed, Feed, pause
 
 HASH = "rollouts-pod-template-hash"
 WEIGHT = "nginx.ingress.kubernetes.io/canary-weight"
-STEPS = [step for weight in (20, 40, 60, 80) for step in ({"setWeight": weight}, {"pause": {}})]
+STEPS: list[dict[str, Any]] = []
+for _weight in (20, 40, 60, 80):
+    STEPS += [{"setWeight": _weight}, {"pause": {}}]
 BOUND = 26  # writes of the reference canary that no controller can do without (with a VirtualService)
 
 
@@ -132,7 +134,8 @@ def delays(sets: Feed, ingresses: Feed, since: float) -> list[float]:
         ready = [
             at
             for at, _, o in sets.events
-            if since <= at <= changed[0] and (o.get("status") or {}).get("availableReplicas", 0) == pods == o["spec"]["replicas"]
+            if since <= at <= changed[0]
+            and (o.get("status") or {}).get("availableReplicas", 0) == pods == o["spec"]["replicas"]
         ]
         if ready:
             found.append(changed[0] - ready[0])

@@ -140,7 +140,9 @@ class Theatre:
 
     def events(self, reason: str) -> list[str]:
         """Messages of the Events with that reason, in any order."""
-        return [e.get("message", "") for e in self.sandbox.objects.list("events", "default") if e.get("reason") == reason]
+        return [
+            e.get("message", "") for e in self.sandbox.objects.list("events", "default") if e.get("reason") == reason
+        ]
 
 
 @pytest.fixture

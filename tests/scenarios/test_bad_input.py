@@ -68,7 +68,11 @@ def test_a_service_that_selects_nothing_of_ours_is_named_with_its_label(theatre:
 
 
 def test_a_broken_rollout_does_not_hold_up_another(theatre: Any) -> None:
-    theatre.apply(edit=lambda r: r["metadata"].update(name="broken") or routing(r).clear() or routing(r).update(mesh={}))
+    def edit(rollout: dict[str, Any]) -> None:
+        rollout["metadata"]["name"] = "broken"
+        rollout["spec"]["strategy"]["canary"]["trafficRouting"] = {"mesh": {}}
+
+    theatre.apply(edit=edit)
     theatre.apply()
     theatre.start()
     theatre.until_healthy("v1")
@@ -101,7 +105,7 @@ def test_a_kubeconfig_that_leads_nowhere_ends_with_one_message(
 
 
 def test_a_port_in_use_ends_with_one_message(theatre: Any, caplog: pytest.LogCaptureFixture) -> None:
-    with socket.create_server(("0.0.0.0", 0)) as taken:  # noqa: S104 - the controller binds every address too
+    with socket.create_server(("0.0.0.0", 0)) as taken:
         port = taken.getsockname()[1]
         code = run(ControllerOptions(kubeconfig=str(theatre.kubeconfig), metrics_port=port, health_port=0))
     assert code == 1

@@ -49,9 +49,17 @@ def test_a_canary_ends_as_if_nothing_had_happened(theatre: Any, fault: Fault) ->
 
 
 def test_every_single_write_may_be_refused_once_with_a_conflict_and_once_with_a_429(theatre: Any) -> None:
-    for resource in ("rollouts.argoproj.io", "rollouts.argoproj.io/status", "replicasets.apps", "services", "ingresses.*"):
+    for resource in (
+        "rollouts.argoproj.io",
+        "rollouts.argoproj.io/status",
+        "replicasets.apps",
+        "services",
+        "ingresses.*",
+    ):
         theatre.sandbox.faults.add(Fault(FaultKind.CONFLICT, verbs=WRITES, resource=resource, count=2))
-        theatre.sandbox.faults.add(Fault(FaultKind.TOO_MANY_REQUESTS, verbs=WRITES, resource=resource, count=1, seconds=1))
+        theatre.sandbox.faults.add(
+            Fault(FaultKind.TOO_MANY_REQUESTS, verbs=WRITES, resource=resource, count=1, seconds=1)
+        )
     walk(theatre)
 
 
@@ -122,3 +130,20 @@ def test_an_abort_brings_all_traffic_back_and_a_retry_starts_over(theatre: Any) 
     rollout["status"]["abort"] = False
     theatre.sandbox.objects.update("rollouts.argoproj.io", rollout, subresource="status")
     theatre.until("weight 25 again", lambda: theatre.canary_weight() == "25")
+
+
+def test_a_router_that_leaves_the_spec_takes_its_weight_and_its_ingress_along(theatre: Any) -> None:
+    theatre.apply(edit=lambda rollout: rollout["spec"]["strategy"]["canary"]["steps"].__setitem__(3, {"pause": {}}))
+    theatre.start()
+    theatre.until_healthy("v1")
+    theatre.ship("v2")
+    theatre.until("weight 25", lambda: theatre.canary_weight() == "25" and theatre.status().get("phase") == "Paused")
+    rollout = theatre.rollout()
+    del rollout["spec"]["strategy"]["canary"]["trafficRouting"]
+    theatre.sandbox.objects.update("rollouts.argoproj.io", rollout)
+    theatre.until("the canary Ingress to be gone", lambda: theatre.canary_weight() is None)
+    assert theatre.weights()[-1] == 0
+    used = "tidegate.io/traffic-routers"
+    theatre.until(
+        "the bookkeeping to be gone", lambda: used not in theatre.rollout()["metadata"].get("annotations", {})
+    )

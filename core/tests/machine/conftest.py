@@ -131,7 +131,10 @@ class World:
         """Wanted pods of (new, stable); stable is 0 where it is the new one."""
         new = self.by_hash(self.status.get("currentPodHash", ""))
         stable = self.by_hash(self.status.get("stableRS", ""))
-        return (new["spec"]["replicas"] if new else 0, stable["spec"]["replicas"] if stable and stable is not new else 0)
+        return (
+            new["spec"]["replicas"] if new else 0,
+            stable["spec"]["replicas"] if stable and stable is not new else 0,
+        )
 
     def by_hash(self, pod_hash: str) -> dict[str, Any] | None:
         return next((s for s in self.sets.values() if s["metadata"]["labels"].get(names.POD_HASH) == pod_hash), None)

@@ -78,3 +78,17 @@ def test_a_rate_of_zero_is_no_limit() -> None:
     limiter = Limiter(0, 1, seconds=lambda: 0.0, sleep=lambda _: pytest.fail("slept"))
     for _ in range(1000):
         limiter.wait()
+
+
+def test_the_patient_leave_a_quarter_of_the_burst_to_the_others() -> None:
+    now = [0.0]
+
+    def sleep(seconds: float) -> None:
+        now[0] += seconds
+
+    limiter = Limiter(10, 20, seconds=lambda: now[0], sleep=sleep)
+    patient = limiter.patient()
+    assert [patient.wait() for _ in range(15)] == [0.0] * 15
+    assert [limiter.wait() for _ in range(5)] == [0.0] * 5
+    assert patient.wait() == pytest.approx(0.6)  # five tokens to be kept, and one of its own
+    assert limiter.wait() == 0.0

@@ -124,6 +124,19 @@ def test_an_exact_list_is_read_page_by_page(rig: Rig, stream: Any, answer: Any, 
     assert rig.queries(False)[2] == {"limit": "500", "continue": "next"}
 
 
+def test_a_list_that_is_older_than_what_was_seen_is_not_believed(rig: Rig, stream: Any, refusal: Any) -> None:
+    first = stream()
+    rig.lists = [rig.a_list(7), rig.a_list(6), rig.a_list(30, thing("a", 20))]
+    rig.watches = [first, stream()]
+    rig.start()
+    first.send("ADDED", **thing("a", 20))
+    first.send("ERROR", kind="Status", code=500, reason="InternalError", message="etcd changed its leader")
+    rig.api.wait(lambda: len(rig.queries(False)) == 3)
+    assert rig.queries(False)[1:] == [{"resourceVersion": "0"}, {"limit": "500"}]
+    rig.api.wait(lambda: rig.store.heard("ns") == "30")
+    assert [(change.entry.name, change.new is None) for change in rig.changes] == [("a", False)]
+
+
 def test_a_server_that_always_answers_410_is_not_stormed(api: Any, tmp_path: Path, answer: Any, refusal: Any) -> None:
     pauses = Pauses(Pace())
     waits = [pauses.after_failure() for _ in range(10)]

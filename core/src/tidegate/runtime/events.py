@@ -85,7 +85,8 @@ class Recorder:
     """
 
     def __init__(self, transport: Transport, clock: Clock, metrics: Metrics | None = None) -> None:
-        self._transport, self._clock, self._metrics = transport, clock, metrics or Metrics()
+        # Half of all requests of a canary are Events: they must not keep a weight waiting.
+        self._transport, self._clock, self._metrics = transport.patient(), clock, metrics or Metrics()
         self._changed = threading.Condition()
         self._pending: OrderedDict[_Text, _Series] = OrderedDict()
         self._sent: OrderedDict[_Text, _Series] = OrderedDict()

@@ -17,7 +17,7 @@ from tidegate.hooks.configs import Configured, target_for
 from tidegate.hooks.facade import Facade
 from tidegate.hooks.router import Target
 from tidegate.machine.observed import Observed, Problem, ReplicaSetView, RouterView, ServiceView
-from tidegate.machine.rollout.case import selects
+from tidegate.machine.selectors import selects
 from tidegate.machine.traffic import Hashes
 from tidegate.runtime.clock import Clock
 from tidegate.runtime.projections import RolloutText

@@ -16,7 +16,7 @@ from tidegate.machine.observed import ReplicaSetView, ServiceView
 
 Manifest = dict[str, Any]
 
-# About 100 bytes each. Beyond it the least recently used is computed anew, which takes a tenth of a millisecond.
+# About 100 bytes each. Beyond it the oldest is forgotten; computing it anew takes a tenth of a millisecond.
 REMEMBERED_DIGESTS = 20_000
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 

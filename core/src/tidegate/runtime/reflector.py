@@ -20,6 +20,7 @@ from tidegate.runtime.metrics import Metrics
 from tidegate.runtime.store import Change, Store, trimmed
 from tidegate.runtime.stream import Watch
 from tidegate.runtime.transport import Transport
+from tidegate.runtime.versions import at_least
 
 log = logging.getLogger(__name__)
 
@@ -101,6 +102,7 @@ class Reflector(Generic[T]):
         self._nudged = threading.Event()  # ends the current pause
         self._watch: Watch | None = None
         self._version = ""  # "" until a list; then the version to watch from
+        self._worked = False  # whether the watch has brought anything since the last 410
         self._exact = False  # list at the newest version instead of from the server's cache
         self._thread = threading.Thread(target=self._run, name=f"watch {scope}", daemon=True)
 
@@ -141,7 +143,9 @@ class Reflector(Generic[T]):
             return self._not_served(error)
         except Gone as error:
             self._version, self._exact = "", True
-            return self._failed(error, pauses.after_failure())
+            # A watch that has worked and then fell behind lists at once; a server that always says 410 is not stormed.
+            worked, self._worked = self._worked, False
+            return self._failed(error, 0.0 if worked else pauses.after_failure())
         except TooManyRequests as error:
             return self._failed(error, max(error.after_s, pauses.after_failure()))
         except ApiError as error:
@@ -172,6 +176,11 @@ class Reflector(Generic[T]):
 
     def _list(self) -> None:
         manifests, version = self._pages()
+        heard = self.store.heard(self.scope.namespace)
+        if not self._exact and version != heard and at_least(heard, version):
+            # One server's cache lags behind another's: never go back in time, ask for what is stored.
+            self._exact = True
+            manifests, version = self._pages()
         self._tell(self.store.replace((trimmed(m) for m in manifests), version, self.scope.namespace))
         self._version, self._exact, self.absent, self.problem = version, False, False, ""
         self._metrics.relists.labels(self.scope.kind.resource).inc()
@@ -204,7 +213,7 @@ class Reflector(Generic[T]):
             query["labelSelector"] = self.scope.selector
         with self._transport.watch(self._path, query, length_s + self._pace.slack_s) as watch:
             for event in self._interruptible(watch):
-                self.problem = ""
+                self.problem, self._worked = "", True
                 self._take(event)
 
     def _interruptible(self, watch: Watch) -> Iterator[Manifest]:

@@ -26,7 +26,7 @@ from tidegate import __version__
 from tidegate.errors import ApiError, ConnectionFailed, Transient
 from tidegate.runtime.answers import error_of
 from tidegate.runtime.kinds import Address, address
-from tidegate.runtime.limiter import Limiter
+from tidegate.runtime.limiter import Limiter, Pace
 from tidegate.runtime.metrics import Metrics
 from tidegate.runtime.stream import Watch, cause_of, decoded
 
@@ -117,6 +117,7 @@ class Transport:
     """
 
     def __init__(self, connection: Connection, limiter: Limiter | None = None, metrics: Metrics | None = None) -> None:
+        self._pace: Pace | None = limiter
         self._connection, self._limiter, self._metrics = connection, limiter, metrics or Metrics()
 
     @property
@@ -127,6 +128,12 @@ class Transport:
     def unlimited(self) -> Transport:
         """The same connection without the limit, for the lease: it must not wait behind a burst of writes."""
         return Transport(self._connection, None, self._metrics)
+
+    def patient(self) -> Transport:
+        """The same connection for what nobody waits for: it leaves a part of the burst to everything else."""
+        other = Transport(self._connection, self._limiter, self._metrics)
+        other._pace = self._limiter.patient() if self._limiter is not None else None
+        return other
 
     def request(
         self,
@@ -180,7 +187,7 @@ class Transport:
     def _send(
         self, method: str, path: str, content: tuple[Any, str], query: Mapping[str, str] | None, timeout: float
     ) -> urllib3.HTTPResponse:
-        if self._limiter is not None and (held_s := self._limiter.wait()) > 0:
+        if self._pace is not None and (held_s := self._pace.wait()) > 0:
             self._metrics.held_back_seconds.inc(held_s)
         body, content_type = content
         headers = {"Accept": JSON} if body is None else {"Accept": JSON, "Content-Type": content_type}

@@ -11,7 +11,7 @@ from tidegate.api import names
 from tidegate.hooks.references import Kind
 from tidegate.machine.observed import ReplicaSetView, ServiceView
 from tidegate.machine.plan import Event
-from tidegate.machine.rollout.case import selects
+from tidegate.machine.selectors import selects
 from tidegate.runtime.events import About
 from tidegate.runtime.kinds import REPLICA_SETS, ROLLOUTS, SERVICES
 from tidegate.runtime.observe import Stores

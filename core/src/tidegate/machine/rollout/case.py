@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -18,6 +17,8 @@ from tidegate.machine import hashing
 from tidegate.machine.observed import Observed, Problem, ReplicaSetView
 from tidegate.machine.replicas import Bounds
 from tidegate.machine.rollout.validate import problems
+from tidegate.machine.selectors import selects
+from tidegate.machine.step_hash import step_hash
 
 
 class Situation(StrEnum):
@@ -207,7 +208,7 @@ class Case:
 
     @cached_property
     def step_hash(self) -> str:
-        return hashing.step_hash(self.steps)
+        return step_hash(self.steps)
 
     @cached_property
     def generation_observed(self) -> bool:
@@ -288,34 +289,3 @@ def deadline_of(replica_set: ReplicaSetView) -> datetime | None:
     except ValueError:
         return None
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-
-
-def selects(selector: Mapping[str, Any] | None, labels: Mapping[str, str]) -> bool:
-    """Whether a label selector (matchLabels, matchExpressions) matches; an absent or empty one matches nothing."""
-    wanted = (selector or {}).get("matchLabels") or {}
-    expressions = (selector or {}).get("matchExpressions") or []
-    if not wanted and not expressions:
-        return False
-    return all(labels.get(key) == value for key, value in wanted.items()) and all(
-        _expression_matches(expression, labels) for expression in expressions
-    )
-
-
-def _expression_matches(expression: Mapping[str, Any], labels: Mapping[str, str]) -> bool:
-    key, values = expression.get("key", ""), expression.get("values") or []
-    match expression.get("operator"):
-        case "In":
-            return labels.get(key) in values
-        case "NotIn":
-            return labels.get(key) not in values
-        case "Exists":
-            return key in labels
-        case "DoesNotExist":
-            return key not in labels
-        case _:
-            return False
-
-
-def quoted(value: object) -> str:
-    """A value as Kubernetes' field errors print it: JSON."""
-    return json.dumps(value)

@@ -17,6 +17,7 @@ from tidegate.machine.rollout.phase import phase_of
 from tidegate.machine.rollout.progress import Progress, pause_ends
 from tidegate.machine.rollout.report import Report
 from tidegate.machine.rollout.scaling import rounded_up
+from tidegate.machine.selectors import selector_text
 
 # Present with a meaning of their own although zero: pointers in the API's Go types.
 _ZERO_COUNTS = frozenset({"currentStepIndex", "collisionCount", "weight", "verified", "index"})
@@ -233,18 +234,3 @@ def _without_zeros(key: str, value: Any) -> Any:
         inner = {k: cleaned for k, v in value.items() if (cleaned := _without_zeros(k, v)) is not None}
         return inner or None
     return value
-
-
-def selector_text(selector: Mapping[str, Any]) -> str:
-    """A label selector as a string, requirements sorted by key: `a=b,c in (x,y),!d`."""
-    parts = [(key, f"{key}={value}") for key, value in (selector.get("matchLabels") or {}).items()]
-    for item in selector.get("matchExpressions") or []:
-        key, values = item.get("key", ""), ",".join(sorted(item.get("values") or []))
-        forms = {
-            "In": f"{key} in ({values})",
-            "NotIn": f"{key} notin ({values})",
-            "Exists": key,
-            "DoesNotExist": f"!{key}",
-        }
-        parts.append((key, forms.get(item.get("operator", ""), key)))
-    return ",".join(text for _, text in sorted(parts))
