@@ -1,8 +1,8 @@
-"""From manifests to the slim views that the rules look at."""
+"""From manifests to the slim views that the rules look at. No pydantic: this runs for every event of every watch."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -11,22 +11,25 @@ from tidegate.api.wire import read_time
 from tidegate.machine.hashing import template_digest
 from tidegate.machine.observed import ReplicaSetView, ServiceView
 
+Manifest = Mapping[str, Any]
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-def replica_set_view(manifest: Mapping[str, Any]) -> ReplicaSetView:
-    """The view of a ReplicaSet as the API server hands it out; what is absent reads as zero."""
+def replica_set_view(manifest: Manifest, digest: Callable[[Manifest], str] | None = None) -> ReplicaSetView:
+    """The view of a ReplicaSet as the API server hands it out; what is absent reads as zero.
+
+    `digest` may know the template's digest already; it is asked with the manifest.
+    """
     metadata, spec, status = (manifest.get(part) or {} for part in ("metadata", "spec", "status"))
     labels, annotations = metadata.get("labels") or {}, metadata.get("annotations") or {}
-    generation = metadata.get("generation") or 1
     return ReplicaSetView(
         name=metadata.get("name", ""),
         uid=metadata.get("uid", ""),
         created=read_time(metadata["creationTimestamp"]) if metadata.get("creationTimestamp") else EPOCH,
         resource_version=metadata.get("resourceVersion", ""),
         pod_hash=labels.get(names.POD_HASH, ""),
-        digest=template_digest(spec.get("template") or {}, annotations.get(names.EPHEMERAL_METADATA, "")),
-        owner_uid=controller_uid(metadata),
+        digest=(digest or digest_of)(manifest),
+        owner_uid=controller_uid(manifest),
         labels=labels,
         annotations={key: value for key, value in annotations.items() if key != names.LAST_APPLIED},
         spec_replicas=1 if spec.get("replicas") is None else spec["replicas"],
@@ -34,15 +37,22 @@ def replica_set_view(manifest: Mapping[str, Any]) -> ReplicaSetView:
         ready=status.get("readyReplicas") or 0,
         available=status.get("availableReplicas") or 0,
         min_ready_seconds=spec.get("minReadySeconds") or 0,
-        generation=generation,
+        generation=metadata.get("generation") or 1,
         observed_generation=status.get("observedGeneration") or 0,
         deleting=bool(metadata.get("deletionTimestamp")),
         failure=_failure(status),
     )
 
 
-def service_view(manifest: Mapping[str, Any]) -> ServiceView:
-    """The view of a Service."""
+def digest_of(manifest: Manifest) -> str:
+    """The digest of a ReplicaSet's pod template, without what the controller itself has injected."""
+    annotations = (manifest.get("metadata") or {}).get("annotations") or {}
+    template = (manifest.get("spec") or {}).get("template") or {}
+    return template_digest(template, annotations.get(names.EPHEMERAL_METADATA, ""))
+
+
+def service_view(manifest: Manifest) -> ServiceView:
+    """Whom a Service selects and who manages it."""
     metadata = manifest.get("metadata") or {}
     return ServiceView(
         name=metadata.get("name", ""),
@@ -52,10 +62,10 @@ def service_view(manifest: Mapping[str, Any]) -> ServiceView:
     )
 
 
-def controller_uid(metadata: Mapping[str, Any]) -> str:
-    """The uid of the controller that owns an object, "" for an orphan."""
-    owners = metadata.get("ownerReferences") or []
-    return next((owner.get("uid", "") for owner in owners if owner.get("controller")), "")
+def controller_uid(manifest: Manifest) -> str:
+    """The uid of the owner that is marked as controller, "" for an orphan."""
+    owners = (manifest.get("metadata") or {}).get("ownerReferences") or []
+    return next((str(owner.get("uid", "")) for owner in owners if owner.get("controller")), "")
 
 
 def _failure(status: Mapping[str, Any]) -> tuple[str, str, str] | None:

@@ -9,13 +9,14 @@ from dataclasses import dataclass
 
 from tidegate.api import names
 from tidegate.hooks.facade import Facade
+from tidegate.machine.projections import controller_uid, service_view
 from tidegate.runtime.clock import Clock
 from tidegate.runtime.events import Recorder
 from tidegate.runtime.gauges import RolloutGauges
 from tidegate.runtime.kinds import REPLICA_SETS, ROLLOUTS, SERVICES
 from tidegate.runtime.metrics import Metrics
 from tidegate.runtime.observe import Observer, Stores
-from tidegate.runtime.projections import ReplicaSetProjection, controller_uid, rollout_text, service_view
+from tidegate.runtime.projections import ReplicaSetProjection, rollout_text
 from tidegate.runtime.queue import Queue
 from tidegate.runtime.reconcile import Reconciler, Shell
 from tidegate.runtime.references import References

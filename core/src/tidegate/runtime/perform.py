@@ -43,10 +43,10 @@ from tidegate.machine.plan import (
     UpdateHash,
     VerifyWeights,
 )
+from tidegate.machine.projections import controller_uid
 from tidegate.runtime.cluster import PassCluster
 from tidegate.runtime.kinds import REPLICA_SETS, ROLLOUTS, SERVICES
 from tidegate.runtime.observe import Sight
-from tidegate.runtime.projections import controller_uid
 
 log = logging.getLogger(__name__)
 

@@ -1,4 +1,4 @@
-"""What is kept of each object: as little as the rules look at. No pydantic on the way from the watch to the store."""
+"""What is kept of each object: as little as the rules look at."""
 
 from __future__ import annotations
 
@@ -6,24 +6,22 @@ import json
 from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any
 
 from tidegate.api import names
 from tidegate.api.rollout import Rollout
-from tidegate.machine.hashing import template_digest
-from tidegate.machine.observed import ReplicaSetView, ServiceView
+from tidegate.machine.observed import ReplicaSetView
+from tidegate.machine.projections import digest_of, replica_set_view
 
 Manifest = dict[str, Any]
 
-# About 100 bytes each. Beyond it the oldest is forgotten; computing it anew takes a tenth of a millisecond.
+# About 100 bytes each. Beyond it the oldest is computed anew, which takes a tenth of a millisecond.
 REMEMBERED_DIGESTS = 20_000
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
 class RolloutText:
-    """A Rollout as compact JSON: 3 KB where the dict takes 24 KB, and a pass reads it into its model anyway."""
+    """A Rollout as compact JSON: 3 KB where the dict takes 24 KB. Its generation tells whether anything is to be read."""
 
     text: str
     generation: int
@@ -34,25 +32,14 @@ class RolloutText:
 
 
 def rollout_text(manifest: Manifest) -> RolloutText:
-    """What is kept of a Rollout."""
-    generation = manifest["metadata"].get("generation", 0)
+    """The projection of a Rollout; many are kept and few are looked at."""
+    generation = (manifest.get("metadata") or {}).get("generation") or 0
     return RolloutText(json.dumps(manifest, separators=(",", ":")), generation)
 
 
 def as_is(manifest: Manifest) -> Manifest:
     """The whole object; for the few that routers name."""
     return manifest
-
-
-def service_view(manifest: Manifest) -> ServiceView:
-    """Whom a Service selects and who manages it."""
-    metadata = manifest["metadata"]
-    return ServiceView(
-        name=metadata["name"],
-        selector=dict((manifest.get("spec") or {}).get("selector") or {}),
-        managed_by=(metadata.get("annotations") or {}).get(names.MANAGED_BY, ""),
-        resource_version=metadata.get("resourceVersion", ""),
-    )
 
 
 class ReplicaSetProjection:
@@ -62,58 +49,15 @@ class ReplicaSetProjection:
         self._digests: OrderedDict[tuple[str, int, str], str] = OrderedDict()
 
     def __call__(self, manifest: Manifest) -> ReplicaSetView:
-        metadata, spec, status = manifest["metadata"], manifest.get("spec") or {}, manifest.get("status") or {}
-        labels, annotations = metadata.get("labels") or {}, metadata.get("annotations") or {}
-        return ReplicaSetView(
-            name=metadata["name"],
-            uid=metadata.get("uid", ""),
-            created=_moment(metadata.get("creationTimestamp")),
-            resource_version=metadata.get("resourceVersion", ""),
-            pod_hash=labels.get(names.POD_HASH, ""),
-            digest=self._digest(metadata, spec.get("template") or {}, annotations.get(names.EPHEMERAL_METADATA, "")),
-            owner_uid=controller_uid(manifest),
-            labels=labels,
-            annotations=annotations,
-            spec_replicas=_count(spec, "replicas", 1),
-            replicas=_count(status, "replicas"),
-            ready=_count(status, "readyReplicas"),
-            available=_count(status, "availableReplicas"),
-            min_ready_seconds=_count(spec, "minReadySeconds"),
-            generation=metadata.get("generation", 1),
-            observed_generation=_count(status, "observedGeneration"),
-            deleting="deletionTimestamp" in metadata,
-            failure=_failure(status),
-        )
+        return replica_set_view(manifest, self._digest)
 
-    def _digest(self, metadata: Mapping[str, Any], template: Mapping[str, Any], injected: str) -> str:
+    def _digest(self, manifest: Mapping[str, Any]) -> str:
+        metadata = manifest["metadata"]
+        injected = (metadata.get("annotations") or {}).get(names.EPHEMERAL_METADATA, "")
         key = (metadata.get("uid", ""), metadata.get("generation", 0), injected)
         digest = self._digests.get(key)
         if digest is None:
-            digest = self._digests[key] = template_digest(template, injected)
+            digest = self._digests[key] = digest_of(manifest)
             if len(self._digests) > REMEMBERED_DIGESTS:
                 self._digests.popitem(last=False)
         return digest
-
-
-def controller_uid(manifest: Mapping[str, Any]) -> str:
-    """The uid of the owner that is marked as controller, "" for an orphan."""
-    for owner in (manifest.get("metadata") or {}).get("ownerReferences") or ():
-        if owner.get("controller"):
-            return str(owner.get("uid", ""))
-    return ""
-
-
-def _count(part: Mapping[str, Any], key: str, absent: int = 0) -> int:
-    value = part.get(key)
-    return absent if value is None else int(value)
-
-
-def _failure(status: Mapping[str, Any]) -> tuple[str, str, str] | None:
-    for condition in status.get("conditions") or ():
-        if condition.get("type") == "ReplicaFailure":
-            return condition.get("status", ""), condition.get("reason", ""), condition.get("message", "")
-    return None
-
-
-def _moment(text: str | None) -> datetime:
-    return datetime.fromisoformat(text.replace("Z", "+00:00")) if text else EPOCH
