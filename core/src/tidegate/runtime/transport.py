@@ -40,6 +40,10 @@ JSON = "application/json"
 
 CONNECT_TIMEOUT_S = 5.0
 READ_TIMEOUT_S = 30.0
+CREDENTIALS_S = 10.0  # the client itself reads a pod's token anew every 60 s; a 401 reads it at once
+
+DEFAULT_KUBECONFIG = Path("~/.kube/config").expanduser()
+NAME_ANOTHER = "name a usable file with --kubeconfig and a context in it with --context"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,12 +58,23 @@ class Access:
     connections: int = 20
 
 
+@dataclass(frozen=True, slots=True)
+class _Identity:
+    """Where and as whom one client asks, good until `until` (time.monotonic)."""
+
+    client: ApiClient
+    host: str
+    headers: Mapping[str, str]
+    until: float
+
+
 class Connection:
     """One configured client; made anew when the server stops accepting its credentials. Shareable between threads."""
 
     def __init__(self, access: Access) -> None:
         self._access = access
         self._client = _client(access)
+        self._identity: _Identity | None = None
         self._lock = threading.Lock()
 
     @property
@@ -93,16 +108,23 @@ class Connection:
                 self._client = _client(self._access)
             return self._client
 
-    @staticmethod
+    def _credentials(self, client: ApiClient) -> _Identity:
+        """The server and the headers that identify us. Asked of the client every few seconds only: it looks at the kubeconfig's token
+        and at every environment variable, which costs a third of a small request."""
+        now = time.monotonic()
+        known = self._identity
+        if known is None or known.client is not client or now >= known.until:
+            _, _, headers, _, _ = client.param_serialize("GET", "/", header_params={}, auth_settings=["BearerToken"])
+            known = self._identity = _Identity(client, str(client.configuration.host), headers, now + CREDENTIALS_S)
+        return known
+
     def _exchange(
-        client: ApiClient, method: str, url: str, headers: Mapping[str, str], body: Any, timeout: Timeout
+        self, client: ApiClient, method: str, url: str, headers: Mapping[str, str], body: Any, timeout: Timeout
     ) -> urllib3.HTTPResponse:
         try:
-            # The body goes past param_serialize, which would copy it value by value.
-            _, full_url, full_headers, _, _ = client.param_serialize(
-                method, url, header_params=dict(headers), auth_settings=["BearerToken"]
-            )
-            answer = client.call_api(method, full_url, full_headers, body, _request_timeout=timeout)
+            we = self._credentials(client)
+            full = {**we.headers, **headers}
+            answer = client.call_api(method, f"{we.host}{url}", full, body, _request_timeout=timeout)
         except (urllib3.exceptions.HTTPError, ApiException, OSError) as error:
             where = f"{method} {address(url.partition('?')[0])}"
             raise Transient(f"{where}: no answer from {client.configuration.host}: {cause_of(error)}") from error
@@ -213,10 +235,7 @@ def _client(access: Access) -> ApiClient:
     try:
         _load(access, configuration)
     except (ConfigException, OSError, TypeError, ValueError, KeyError, yaml.YAMLError) as error:
-        raise ConnectionFailed(
-            f"{access.kubeconfig or os.environ.get('KUBECONFIG') or 'kubeconfig'}: {error}; "
-            "name a usable file with --kubeconfig and a context in it with --context"
-        ) from error
+        raise ConnectionFailed(f"{_source(access, error)}; {NAME_ANOTHER}") from error
     configuration.keep_alive = True
     configuration.connection_pool_maxsize = access.connections
     # Repeating is decided where the meaning is known; urllib3 alone would try three times and wait for Retry-After.
@@ -226,9 +245,18 @@ def _client(access: Access) -> ApiClient:
     return client
 
 
+def _source(access: Access, error: Exception) -> str:
+    """Which kubeconfig was tried, and what is wrong with it."""
+    file = access.kubeconfig or os.environ.get("KUBECONFIG")
+    if not file and not DEFAULT_KUBECONFIG.exists():
+        return f"no kubeconfig: $KUBECONFIG is not set, {DEFAULT_KUBECONFIG} does not exist, and this is not a pod"
+    file = file or str(DEFAULT_KUBECONFIG)
+    return f"{file}: does not exist" if not Path(file).exists() and ":" not in file else f"{file}: {error}"
+
+
 def _load(access: Access, configuration: Configuration) -> None:
-    default = Path.home() / ".kube" / "config"
-    in_pod = "KUBERNETES_SERVICE_HOST" in os.environ and "KUBECONFIG" not in os.environ and not default.exists()
+    configured = "KUBECONFIG" in os.environ or DEFAULT_KUBECONFIG.exists()
+    in_pod = "KUBERNETES_SERVICE_HOST" in os.environ and not configured
     if in_pod and not access.kubeconfig and not access.context:
         load_incluster_config(client_configuration=configuration)  # type: ignore[no-untyped-call]
         return
