@@ -28,7 +28,7 @@ def causes_of(store: Store, manifest: Manifest) -> dict[str, str]:
     return {cause.field: cause.message for cause in caught.value.causes}
 
 
-def test_a_definition_is_established_at_once(gates: Store):
+def test_a_definition_is_established_at_once(gates: Store) -> None:
     definition = gates.get(CRD, "", GATES)
     assert {c["type"]: c["status"] for c in definition["status"]["conditions"]} == {
         "NamesAccepted": "True",
@@ -39,27 +39,27 @@ def test_a_definition_is_established_at_once(gates: Store):
     assert gates.list(GATES) == []
 
 
-def test_defaults_are_filled_in_at_every_depth(gates: Store, a_gate: Gates):
+def test_defaults_are_filled_in_at_every_depth(gates: Store, a_gate: Gates) -> None:
     made = gates.create(GATES, a_gate(steps=[{"weight": 10}, {"weight": 20, "hold": True}]))
     assert made["spec"]["mode"] == "Open"
     assert [step["hold"] for step in made["spec"]["steps"]] == [False, True]
 
 
-def test_unknown_fields_are_dropped_except_where_kept(gates: Store, a_gate: Gates):
+def test_unknown_fields_are_dropped_except_where_kept(gates: Store, a_gate: Gates) -> None:
     made = gates.create(GATES, a_gate(nope=1, free={"any": {"thing": 1}}, steps=[{"weight": 1, "nope": 2}]))
     assert "nope" not in made["spec"]
     assert "nope" not in made["spec"]["steps"][0]
     assert made["spec"]["free"] == {"any": {"thing": 1}}
 
 
-def test_null_is_dropped_unless_it_is_a_value(gates: Store, a_gate: Gates):
+def test_null_is_dropped_unless_it_is_a_value(gates: Store, a_gate: Gates) -> None:
     made = gates.create(GATES, a_gate(mode=None, note=None))
     assert made["spec"]["mode"] == "Open"
     assert made["spec"]["note"] is None
 
 
 @pytest.mark.parametrize("surge", [1, "25%"])
-def test_int_or_string_takes_both(gates: Store, a_gate: Gates, surge: int | str):
+def test_int_or_string_takes_both(gates: Store, a_gate: Gates, surge: int | str) -> None:
     assert gates.create(GATES, a_gate(surge=surge))["spec"]["surge"] == surge
 
 
@@ -91,18 +91,18 @@ def test_int_or_string_takes_both(gates: Store, a_gate: Gates, surge: int | str)
 )
 def test_an_object_is_refused_with_the_field_at_fault(
     gates: Store, a_gate: Gates, spec: Manifest, field: str, message: str
-):
+) -> None:
     assert causes_of(gates, a_gate(**spec))[field] == message
 
 
-def test_a_rule_of_immutability_holds_on_updates(gates: Store, a_gate: Gates):
+def test_a_rule_of_immutability_holds_on_updates(gates: Store, a_gate: Gates) -> None:
     gates.create(GATES, a_gate(**{"class": "a"}))
     with pytest.raises(Invalid, match=r'spec\.class: Invalid value: "string": class is immutable'):
         gates.update(GATES, a_gate(**{"class": "b"}))
     gates.update(GATES, a_gate(replicas=2, **{"class": "a"}))
 
 
-def test_spec_and_status_are_apart(gates: Store, a_gate: Gates):
+def test_spec_and_status_are_apart(gates: Store, a_gate: Gates) -> None:
     made = gates.create(GATES, a_gate() | {"status": {"replicas": 9}})
     assert "status" not in made
     made["status"], made["spec"]["replicas"] = {"replicas": 3}, 7
@@ -113,7 +113,7 @@ def test_spec_and_status_are_apart(gates: Store, a_gate: Gates):
     assert stored["metadata"]["generation"] == 1
 
 
-def test_generation_counts_spec_changes(gates: Store, a_gate: Gates):
+def test_generation_counts_spec_changes(gates: Store, a_gate: Gates) -> None:
     gates.create(GATES, a_gate())
     assert gates.update(GATES, a_gate(replicas=2))["metadata"]["generation"] == 2
     labelled = a_gate(replicas=2)
@@ -121,7 +121,7 @@ def test_generation_counts_spec_changes(gates: Store, a_gate: Gates):
     assert gates.update(GATES, labelled)["metadata"]["generation"] == 2
 
 
-def test_deleting_a_definition_deletes_its_objects(gates: Store, a_gate: Gates):
+def test_deleting_a_definition_deletes_its_objects(gates: Store, a_gate: Gates) -> None:
     gates.create(GATES, a_gate())
     gates.delete(CRD, "", GATES)
     with pytest.raises(NotFound):
@@ -130,7 +130,7 @@ def test_deleting_a_definition_deletes_its_objects(gates: Store, a_gate: Gates):
         gates.get(CRD, "", GATES)
 
 
-def test_a_definition_waits_for_its_last_object(gates: Store, a_gate: Gates):
+def test_a_definition_waits_for_its_last_object(gates: Store, a_gate: Gates) -> None:
     held = a_gate()
     held["metadata"]["finalizers"] = ["x.io/hold"]
     held = gates.create(GATES, held)
@@ -166,7 +166,7 @@ def test_a_definition_waits_for_its_last_object(gates: Store, a_gate: Gates):
 )
 def test_a_broken_definition_is_refused(
     store: Store, gate_definition: Manifest, break_it: Callable[[Manifest], None], field: str
-):
+) -> None:
     break_it(gate_definition)
     with pytest.raises(Invalid) as caught:
         store.create(CRD, gate_definition)
@@ -175,7 +175,7 @@ def test_a_broken_definition_is_refused(
         store.list(GATES)
 
 
-def test_a_further_version_serves_the_same_objects(store: Store, gate_definition: Manifest, a_gate: Gates):
+def test_a_further_version_serves_the_same_objects(store: Store, gate_definition: Manifest, a_gate: Gates) -> None:
     older = copy.deepcopy(gate_definition["spec"]["versions"][0]) | {"name": "v1beta1", "storage": False}
     gate_definition["spec"]["versions"].append(older)
     store.create(CRD, gate_definition)

@@ -28,7 +28,7 @@ def service(**spec: Any) -> Manifest:
     return {"metadata": {"name": "web"}, "spec": spec}
 
 
-def test_a_deployment_gets_its_defaults(store: Store, a_deployment: Deployments):
+def test_a_deployment_gets_its_defaults(store: Store, a_deployment: Deployments) -> None:
     spec = store.create("deployments.apps", a_deployment())["spec"]
     assert spec["replicas"] == 1
     assert spec["strategy"] == {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": "25%", "maxUnavailable": "25%"}}
@@ -52,19 +52,19 @@ def test_a_deployment_gets_its_defaults(store: Store, a_deployment: Deployments)
         ("app@sha256:0", "IfNotPresent"),
     ],
 )
-def test_only_floating_images_are_always_pulled(store: Store, image: str, policy: str):
+def test_only_floating_images_are_always_pulled(store: Store, image: str, policy: str) -> None:
     pod = {"metadata": {"name": "p"}, "spec": {"containers": [{"name": "c", "image": image}]}}
     assert store.create("pods", pod)["spec"]["containers"][0]["imagePullPolicy"] == policy
 
 
-def test_a_pod_starts_pending(store: Store):
+def test_a_pod_starts_pending(store: Store) -> None:
     limits = {"cpu": "1", "memory": "1Gi"}
     container = {"name": "c", "image": "i", "resources": {"limits": limits, "requests": limits}}
     made = store.create("pods", {"metadata": {"name": "p"}, "spec": {"containers": [container]}})
     assert made["status"] == {"phase": "Pending", "qosClass": "Guaranteed"}
 
 
-def test_probes_and_ports_get_their_defaults(store: Store):
+def test_probes_and_ports_get_their_defaults(store: Store) -> None:
     container = {
         "name": "c",
         "image": "i",
@@ -85,7 +85,7 @@ def test_probes_and_ports_get_their_defaults(store: Store):
     ]
 
 
-def test_services_get_different_addresses_and_keep_them(store: Store):
+def test_services_get_different_addresses_and_keep_them(store: Store) -> None:
     first = store.create("services", service(ports=[{"port": 80}]))
     other = store.create("services", {"metadata": {"name": "api"}, "spec": {"ports": [{"port": 80}]}})
     assert first["spec"]["clusterIP"] != other["spec"]["clusterIP"]
@@ -94,11 +94,11 @@ def test_services_get_different_addresses_and_keep_them(store: Store):
     assert again["spec"]["clusterIP"] == first["spec"]["clusterIP"]
 
 
-def test_a_headless_service_has_no_address(store: Store):
+def test_a_headless_service_has_no_address(store: Store) -> None:
     assert store.create("services", service(clusterIP="None"))["spec"]["clusterIPs"] == ["None"]
 
 
-def test_a_node_port_survives_an_update(store: Store):
+def test_a_node_port_survives_an_update(store: Store) -> None:
     made = store.create("services", service(type="NodePort", ports=[{"port": 80}]))
     port = made["spec"]["ports"][0]["nodePort"]
     assert 30000 <= port <= 32767
@@ -106,19 +106,19 @@ def test_a_node_port_survives_an_update(store: Store):
     assert again["spec"]["ports"][0]["nodePort"] == port
 
 
-def test_the_address_of_a_service_never_changes(store: Store):
+def test_the_address_of_a_service_never_changes(store: Store) -> None:
     store.create("services", service(ports=[{"port": 80}]))
     with pytest.raises(Invalid, match="may not change once set"):
         store.update("services", service(ports=[{"port": 80}], clusterIP="10.96.200.200"))
 
 
-def test_string_data_of_a_secret_ends_up_encoded(store: Store):
+def test_string_data_of_a_secret_ends_up_encoded(store: Store) -> None:
     made = store.create("secrets", {"metadata": {"name": "s"}, "stringData": {"key": "value"}})
     assert (made["data"], made["type"]) == ({"key": "dmFsdWU="}, "Opaque")
     assert "stringData" not in made
 
 
-def test_a_job_selects_its_own_pods(store: Store):
+def test_a_job_selects_its_own_pods(store: Store) -> None:
     spec = {"template": {"spec": {"restartPolicy": "Never", "containers": [{"name": "c", "image": "i"}]}}}
     made = store.create("jobs.batch", {"metadata": {"name": "j"}, "spec": spec})
     uid = made["metadata"]["uid"]
@@ -157,11 +157,11 @@ def test_a_job_selects_its_own_pods(store: Store):
 )
 def test_a_deployment_is_refused_with_the_field_at_fault(
     store: Store, a_deployment: Deployments, change: Manifest, field: str, message: str
-):
+) -> None:
     assert causes_of(store, "deployments.apps", a_deployment(**change))[field] == message
 
 
-def test_the_selector_of_a_deployment_is_immutable(store: Store, a_deployment: Deployments):
+def test_the_selector_of_a_deployment_is_immutable(store: Store, a_deployment: Deployments) -> None:
     store.create("deployments.apps", a_deployment())
     changed = a_deployment()
     changed["spec"]["selector"]["matchLabels"]["x"] = "y"
@@ -170,7 +170,7 @@ def test_the_selector_of_a_deployment_is_immutable(store: Store, a_deployment: D
         store.update("deployments.apps", changed)
 
 
-def test_a_running_pod_changes_its_images_alone(store: Store):
+def test_a_running_pod_changes_its_images_alone(store: Store) -> None:
     pod = {"metadata": {"name": "p"}, "spec": {"containers": [{"name": "c", "image": "i:1"}]}}
     made = store.create("pods", pod)
     made["spec"]["containers"][0]["image"] = "i:2"
@@ -199,7 +199,9 @@ def test_a_running_pod_changes_its_images_alone(store: Store):
     ],
     ids=["no ports", "port 0", "unnamed", "external", "target port"],
 )
-def test_a_service_is_refused_with_the_field_at_fault(store: Store, manifest: Manifest, field: str, message: str):
+def test_a_service_is_refused_with_the_field_at_fault(
+    store: Store, manifest: Manifest, field: str, message: str
+) -> None:
     assert causes_of(store, "services", manifest)[field] == message
 
 
@@ -228,11 +230,13 @@ BACKEND = {"service": {"name": "web", "port": {"number": 80}}}
     ],
     ids=["nothing", "path type", "relative", "port"],
 )
-def test_an_ingress_is_refused_with_the_field_at_fault(store: Store, manifest: Manifest, field: str, message: str):
+def test_an_ingress_is_refused_with_the_field_at_fault(
+    store: Store, manifest: Manifest, field: str, message: str
+) -> None:
     assert causes_of(store, "ingresses.networking.k8s.io", manifest)[field].endswith(message)
 
 
-def test_a_job_must_not_restart_always(store: Store):
+def test_a_job_must_not_restart_always(store: Store) -> None:
     spec = {"template": {"spec": {"containers": [{"name": "c", "image": "i"}]}}}
     causes = causes_of(store, "jobs.batch", {"metadata": {"name": "j"}, "spec": spec})
     assert causes["spec.template.spec.restartPolicy"] == 'Required value: valid values: "OnFailure", "Never"'
@@ -247,12 +251,12 @@ def test_a_job_must_not_restart_always(store: Store):
         ("configmaps", "", "name or generateName is required"),
     ],
 )
-def test_names_are_judged_by_kind(store: Store, resource: str, name: str, problem: str):
+def test_names_are_judged_by_kind(store: Store, resource: str, name: str, problem: str) -> None:
     manifest = {"metadata": {"name": name}, "spec": {"ports": [{"port": 1}]} if resource == "services" else {}}
     assert problem in causes_of(store, resource, manifest)["metadata.name"]
 
 
-def test_labels_are_judged(store: Store):
+def test_labels_are_judged(store: Store) -> None:
     manifest = {"metadata": {"name": "c", "labels": {"a": "not ok"}}}
     assert (
         "a valid label must be an empty string or consist of"
@@ -260,12 +264,12 @@ def test_labels_are_judged(store: Store):
     )
 
 
-def test_a_value_of_a_wrong_type_is_a_bad_request(store: Store, a_deployment: Deployments):
+def test_a_value_of_a_wrong_type_is_a_bad_request(store: Store, a_deployment: Deployments) -> None:
     with pytest.raises(BadRequest, match=r"cannot unmarshal string into Go struct field spec\.replicas of type int32"):
         store.create("deployments.apps", a_deployment(replicas="two"))
 
 
-def test_an_immutable_config_map_stays_as_it_is(store: Store):
+def test_an_immutable_config_map_stays_as_it_is(store: Store) -> None:
     store.create("configmaps", {"metadata": {"name": "c"}, "data": {"a": "1"}, "immutable": True})
     with pytest.raises(Invalid, match="field is immutable when `immutable` is set"):
         store.update(
@@ -273,7 +277,7 @@ def test_an_immutable_config_map_stays_as_it_is(store: Store):
         )
 
 
-def test_several_causes_are_listed_in_one_message(store: Store, a_deployment: Deployments):
+def test_several_causes_are_listed_in_one_message(store: Store, a_deployment: Deployments) -> None:
     with pytest.raises(
         Invalid, match=r'^Deployment\.apps "web" is invalid: \[spec\.replicas: .*, spec\.strategy\.type: .*\]$'
     ):

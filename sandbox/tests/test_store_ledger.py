@@ -20,7 +20,7 @@ def values(ledger: Ledger, version: int) -> dict[str, int]:
     return {key[1]: row.object["value"] for key, row in ledger.rows_at("things", version)}
 
 
-def test_a_snapshot_undoes_later_changes():
+def test_a_snapshot_undoes_later_changes() -> None:
     ledger = Ledger()
     put(ledger, "a", 1)
     version = put(ledger, "b", 1)
@@ -32,7 +32,7 @@ def test_a_snapshot_undoes_later_changes():
     assert values(ledger, ledger.version) == {"a": 2, "c": 1}
 
 
-def test_changes_since_a_version_are_those_of_one_kind_in_order():
+def test_changes_since_a_version_are_those_of_one_kind_in_order() -> None:
     ledger = Ledger()
     first = put(ledger, "a", 1)
     with ledger.lock:
@@ -43,7 +43,7 @@ def test_changes_since_a_version_are_those_of_one_kind_in_order():
     assert found == [("MODIFIED", "a"), ("ADDED", "b")]
 
 
-def test_compaction_forgets_older_versions():
+def test_compaction_forgets_older_versions() -> None:
     ledger = Ledger()
     version = put(ledger, "a", 1)
     put(ledger, "a", 2)
@@ -55,7 +55,7 @@ def test_compaction_forgets_older_versions():
     assert ledger.changes_since("things", ledger.version) == []
 
 
-def test_history_is_bounded(monkeypatch: pytest.MonkeyPatch):
+def test_history_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ledger_module, "HISTORY", 3)
     ledger = Ledger()
     first = put(ledger, "a", 0)
@@ -66,7 +66,7 @@ def test_history_is_bounded(monkeypatch: pytest.MonkeyPatch):
     assert len(ledger.changes_since("things", ledger.version - 3)) == 3
 
 
-def test_the_version_some_changes_ago_is_the_one_before_them():
+def test_the_version_some_changes_ago_is_the_one_before_them() -> None:
     ledger = Ledger()
     first = put(ledger, "a", 1)
     put(ledger, "a", 2)
@@ -75,7 +75,7 @@ def test_the_version_some_changes_ago_is_the_one_before_them():
     assert ledger.version_before(99) == ledger.compacted
 
 
-def test_an_object_is_encoded_once():
+def test_an_object_is_encoded_once() -> None:
     ledger = Ledger()
     put(ledger, "a", 1)
     row = ledger.row("things", ("", "a"))

@@ -38,7 +38,7 @@ POD: Manifest = {
         ("", True),
     ],
 )
-def test_label_selector(labels: str, chosen: bool):
+def test_label_selector(labels: str, chosen: bool) -> None:
     assert parse_selector(labels, "", "pods").matches(POD) is chosen
 
 
@@ -53,22 +53,22 @@ def test_label_selector(labels: str, chosen: bool):
         ("spec.hostNetwork=false", True),
     ],
 )
-def test_field_selector(fields: str, chosen: bool):
+def test_field_selector(fields: str, chosen: bool) -> None:
     assert parse_selector("", fields, "pods").matches(POD) is chosen
 
 
 @pytest.mark.parametrize("labels", ["a in (b", "=x", "a b", "-bad=x"])
-def test_a_broken_label_selector_is_a_bad_request(labels: str):
+def test_a_broken_label_selector_is_a_bad_request(labels: str) -> None:
     with pytest.raises(BadRequest, match="unable to parse requirement"):
         parse_selector(labels, "", "pods")
 
 
-def test_a_field_that_is_not_indexed_is_a_bad_request():
+def test_a_field_that_is_not_indexed_is_a_bad_request() -> None:
     with pytest.raises(BadRequest, match=r"field label not supported: spec\.replicas"):
         parse_selector("", "spec.replicas=1", "deployments.apps")
 
 
-def test_the_component_of_an_event_is_its_source():
+def test_the_component_of_an_event_is_its_source() -> None:
     event = {"source": {"component": "kubelet"}, "metadata": {}}
     assert parse_selector("", "source=kubelet", "events").matches(event)
 
@@ -86,11 +86,11 @@ def test_the_component_of_an_event_is_its_source():
         ({"matchExpressions": [{"key": "rev", "operator": "Exists"}]}, True),
     ],
 )
-def test_selector_of_a_manifest(selector: Manifest | None, chosen: bool):
+def test_selector_of_a_manifest(selector: Manifest | None, chosen: bool) -> None:
     assert matches_selector(selector, LABELS) is chosen
 
 
-def test_a_manifest_selector_as_text_selects_the_same():
+def test_a_manifest_selector_as_text_selects_the_same() -> None:
     selector = {
         "matchLabels": {"app": "web"},
         "matchExpressions": [

@@ -238,8 +238,9 @@ class World:
                         manifest["metadata"]["annotations"].pop(key, None)
                     else:
                         manifest["metadata"]["annotations"][key] = value
-                if action.owner:
-                    manifest["metadata"]["ownerReferences"] = [{"uid": self.rollout["metadata"]["uid"]}]
+                if action.owner is not None:
+                    owner = [{"uid": self.rollout["metadata"]["uid"]}] if action.owner else []
+                    manifest["metadata"]["ownerReferences"] = owner
             case DeleteReplicaSet(name):
                 del self.sets[name]
             case PatchRollout():

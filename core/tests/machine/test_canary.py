@@ -440,3 +440,15 @@ def test_weights_name_both_revisions(a_rollout: Build) -> None:
     world = a_rollout([weight(20), PAUSE], routed=True).image("v2").run()
     last = [c for c in world.calls if isinstance(c, SetWeights)][-1]
     assert last.hashes == Hashes(world.status["currentPodHash"], world.status["stableRS"])
+
+
+def test_a_set_that_the_selector_no_longer_matches_is_released_and_its_name_left_alone(a_rollout: Build) -> None:
+    world = a_rollout([weight(20)])
+    former = next(iter(world.sets))
+    world.sets[former]["metadata"]["labels"]["app"] = "stray"
+    world.step()
+    assert world.status["collisionCount"] == 1
+    world.run()
+    assert former in world.sets
+    assert world.sets[former]["metadata"]["ownerReferences"] == []
+    assert len(world.sets) == 2

@@ -5,8 +5,10 @@ from typing import Any
 import pytest
 
 from tidegate.api import names
-from tidegate.errors import NotFound, OwnershipError
+from tidegate.errors import NotFound, OwnershipError, Pending, SpecError
 from tidegate.hooks import Verdict
+from tidegate.machine.rollout.decide import decide
+from tidegate.runtime import reconcile
 from tidegate_sandbox.faults import Fault, FaultKind
 
 ROLLOUTS, ROUTES = "rollouts.argoproj.io", "routes.example.com"
@@ -371,3 +373,101 @@ def test_a_stopped_engine_leaves_no_thread_and_no_work(cluster: Any, build: Any)
     cluster.ship("app:v2")
     cluster.sandbox.advance(60)
     assert len(cluster.router.calls) == before
+
+
+def test_an_absent_size_is_written_down(cluster: Any, build: Any) -> None:
+    cluster.engine()
+    manifest = build.rollout()
+    del manifest["spec"]["replicas"]
+    cluster.sandbox.apply(manifest)
+    cluster.until(cluster.healthy, tick_s=0.5)
+    assert (cluster.get(ROLLOUTS, "app") or {})["spec"]["replicas"] == 1
+
+
+def test_replica_sets_beyond_the_history_limit_go(cluster: Any, build: Any) -> None:
+    cluster.engine()
+    manifest = build.rollout(replicas=1)
+    manifest["spec"]["revisionHistoryLimit"] = 1
+    cluster.sandbox.apply(manifest)
+    for image in ("app:v1", "app:v2", "app:v3", "app:v4"):
+        cluster.ship(image)
+        cluster.until(cluster.healthy, tick_s=0.5)
+    cluster.until(lambda: len(cluster.replica_sets()) == 2, tick_s=0.5)
+
+
+def test_a_replica_set_that_the_selector_no_longer_matches_is_released(cluster: Any, build: Any) -> None:
+    cluster.engine()
+    cluster.sandbox.apply(build.rollout())
+    cluster.until(cluster.healthy, tick_s=0.5)
+    (old,) = (each["metadata"]["name"] for each in cluster.replica_sets())
+    cluster.ship("app:v2")
+    cluster.until(lambda: cluster.healthy() and len(cluster.replica_sets()) == 2, tick_s=0.5)
+    cluster.edit("replicasets.apps", old, lambda each: each["metadata"]["labels"].update(app="renamed"))
+
+    def released() -> bool:
+        found = cluster.get("replicasets.apps", old)
+        return found is not None and not found["metadata"].get("ownerReferences")
+
+    cluster.until(released)
+
+
+def test_a_spec_that_a_router_refuses_is_looked_at_again_after_twenty_seconds(cluster: Any, build: Any) -> None:
+    engine = start(cluster, build)
+    cluster.router.trouble["web"] = SpecError("spec.x", "cannot work like this", value='"y"')
+    engine.queue.add(("default", "app"))
+    cluster.until(lambda: [e for e in cluster.events() if "cannot work like this" in e[1]])
+    assert engine.queue.wait_idle(5)
+    asked = len(cluster.router.calls)
+    cluster.sandbox.advance(19)
+    cluster.until(lambda: not len(engine.queue))
+    assert engine.queue.wait_idle(5)
+    assert len(cluster.router.calls) == asked
+    cluster.sandbox.advance(1.5)
+    cluster.until(lambda: len(cluster.router.calls) > asked)
+    assert engine.queue.failures(("default", "app")) == 0
+
+
+def test_waiting_for_the_world_is_no_failure_and_no_event(cluster: Any, build: Any) -> None:
+    engine = start(cluster, build)
+    cluster.router.trouble["web"] = Pending("the gateway is being made", after_s=7)
+    engine.queue.add(("default", "app"))
+    asked = len(cluster.router.calls)
+    cluster.until(lambda: len(cluster.router.calls) > asked)
+    assert engine.queue.wait_idle(5)
+    cluster.router.trouble.clear()
+    asked = len(cluster.router.calls)
+    cluster.sandbox.advance(7.5)
+    cluster.until(lambda: len(cluster.router.calls) > asked)
+    assert engine.recorder.flush(5)
+    assert [event for event in cluster.events() if "gateway" in event[1]] == []
+    assert engine.queue.failures(("default", "app")) == 0
+
+
+def test_an_object_that_no_schema_should_have_let_through_is_named_and_left(
+    cluster: Any, build: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    engine = start(cluster, build)
+    metadata = {"name": "odd", "namespace": "default", "uid": "u", "resourceVersion": "1", "generation": 1}
+    engine.stores.rollouts.put({"metadata": metadata, "spec": {"minReadySeconds": "soon"}})
+    engine.queue.add(("default", "odd"))
+    cluster.until(lambda: "spec.minReadySeconds" in caplog.text)
+    cluster.edit(ROUTES, "web", lambda route: route["spec"].update(canary=5))
+    cluster.until(lambda: weight(cluster) == 0)
+
+
+def test_a_defect_in_one_pass_costs_no_other_rollout(
+    cluster: Any, build: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken(seen: Any) -> Any:
+        if seen.rollout.metadata.name == "broken":
+            raise RuntimeError("a defect")
+        return decide(seen)
+
+    monkeypatch.setattr(reconcile, "decide", broken)
+    engine = cluster.engine()
+    cluster.sandbox.apply([build.rollout("broken"), build.rollout()])
+    cluster.until(cluster.healthy, tick_s=0.5)
+    cluster.until(lambda: engine.queue.failures(("default", "broken")) > 2, tick_s=0.5)
+    assert "unexpected; tried again with back-off" in caplog.text
+    monkeypatch.undo()
+    cluster.until(lambda: cluster.healthy("broken"), tick_s=0.5)

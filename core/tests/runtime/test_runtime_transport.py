@@ -118,9 +118,9 @@ def test_a_401_reads_the_credentials_again(api: Any, answer: Any, refusal: Any, 
 @pytest.mark.parametrize(
     ("content", "found"),
     [
-        (None, "missing.yaml"),
-        ("not: a kubeconfig", "missing.yaml"),
-        (": : :", "missing.yaml"),
+        (None, "missing.yaml: does not exist"),
+        ("not: a kubeconfig", "missing.yaml: Invalid kube-config file"),
+        (": : :", "missing.yaml: "),
     ],
     ids=["no file", "no cluster in it", "no YAML"],
 )
@@ -147,6 +147,7 @@ def test_a_kubeconfig_that_leads_nowhere_is_one_clear_message(api: Any, tmp_path
     assert f"no answer from {api.url}" in str(caught.value)
     assert "--kubeconfig" in str(caught.value)
     assert "object at 0x" not in str(caught.value)
+    assert ": Connection refused; check" in str(caught.value)
 
 
 def test_check_tells_the_version(transport: Transport, api: Any, answer: Any) -> None:

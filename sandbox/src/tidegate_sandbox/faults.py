@@ -83,8 +83,6 @@ class Faults:
 
     def add(self, fault: Fault) -> int:
         """Arm a fault; the number takes it back."""
-        for pattern in (fault.resource, fault.namespace, fault.name):
-            re.compile(pattern)
         with self._lock:
             number = next(self._numbers)
             self._armed[number] = _Armed(fault, fault.count, random.Random(fault.seed))  # noqa: S311  not a secret
@@ -150,6 +148,11 @@ def fault_from(values: Mapping[str, Any]) -> Fault:
     except ValueError as error:
         kinds = ", ".join(k.value for k in FaultKind)
         raise BadRequest(f"fault: kind is {values.get('kind')!r}; choose one of {kinds}") from error
+    for name in ("resource", "namespace", "name"):
+        try:
+            re.compile(values.get(name, ""))
+        except (re.error, TypeError) as error:
+            raise BadRequest(f"fault: {name}: {values[name]!r} is no regular expression: {error}") from error
     rest = {name: value for name, value in values.items() if name != "kind"}
     if "verbs" in rest:
         rest["verbs"] = tuple(rest["verbs"])

@@ -73,6 +73,8 @@ class Registry:
         accept_fields(resource, item, options)
         with self.ledger.lock:
             key = _key(resource, item)
+            if resource.namespaced:
+                item["metadata"]["namespace"] = key[0]
             live = self.get(resource, *key)
             self._check_version(resource, item["metadata"], live)
             item = complete_update(resource, item, live, options, timestamp(self.clock.now()))
@@ -198,4 +200,4 @@ class Registry:
 
 def _key(resource: Resource, item: Manifest) -> Key:
     meta = item.get("metadata") or {}
-    return (meta.get("namespace", "") if resource.namespaced else "", str(meta.get("name") or ""))
+    return (meta.get("namespace") or "default" if resource.namespaced else "", str(meta.get("name") or ""))

@@ -9,10 +9,10 @@ from typing import Annotated
 import typer
 
 from tidegate.api import names
-from tidegate.cli.facades import facade_from
 from tidegate.cli.manifests import load, observe, read_rollout
 from tidegate.errors import ConfigError
 from tidegate.machine.rollout.validate import problems
+from tidegate.runtime.plugins import facade_of
 
 Sources = Annotated[list[str], typer.Option("--filename", "-f", help="A file, a folder, or - for standard input.")]
 
@@ -26,7 +26,7 @@ def lint(
 
     Objects in the same sources (Services, Ingresses, ...) are checked along; a Rollout alone is checked by itself.
     """
-    manifests, facade = load(filename), facade_from(config)
+    manifests, facade = load(filename), facade_of(config)
     found: list[dict[str, str]] = []
     rollouts = manifests.of(names.ROLLOUT)
     for manifest in rollouts:

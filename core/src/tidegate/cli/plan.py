@@ -10,13 +10,13 @@ from typing import Annotated
 import typer
 
 from tidegate.api import names
-from tidegate.cli.facades import facade_from
 from tidegate.cli.manifests import load, observe, read_rollout
 from tidegate.machine.merge import merge_patch
 from tidegate.machine.observed import Observed
 from tidegate.machine.plan import Action, Plan
 from tidegate.machine.rollout.decide import decide
 from tidegate.machine.rollout.status import status_patch, stored
+from tidegate.runtime.plugins import facade_of
 
 
 def plan(
@@ -26,7 +26,7 @@ def plan(
     output: Annotated[str, typer.Option("--output", "-o", help="text or json.")] = "text",
 ) -> None:
     """Tell what would happen next. Feed it `kubectl get rollouts,replicasets,services,ingresses -o yaml`."""
-    manifests, facade = load(filename), facade_from(config)
+    manifests, facade = load(filename), facade_of(config)
     wanted = [m for m in manifests.of(names.ROLLOUT) if rollout in ("", m["metadata"]["name"])]
     if not wanted:
         typer.echo(

@@ -8,8 +8,8 @@ from typing import Annotated, Any
 import typer
 import yaml
 
-from tidegate.cli.facades import facade_from
 from tidegate.hooks.records import PluginRecord, Status
+from tidegate.runtime.plugins import facade_of
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, help="Show installed plugins.")
 
@@ -19,7 +19,7 @@ Config = Annotated[Path | None, typer.Option(help="tidegate.yaml: which plugins 
 @app.command("list")
 def list_(config: Config = None) -> None:
     """One line a plugin: name, where it is from, whether it is loaded, the router key it answers to."""
-    facade = facade_from(config)
+    facade = facade_of(config)
     rows = [(p.name, p.origin, p.status.value, p.router or "-", p.error) for p in facade.plugins]
     rows.insert(0, ("NAME", "FROM", "STATUS", "ROUTER", ""))
     widths = [max(len(row[column]) for row in rows) for column in range(4)]
@@ -32,7 +32,7 @@ def list_(config: Config = None) -> None:
 @app.command()
 def show(name: str, config: Config = None) -> None:
     """Everything about one plugin: capabilities, verbs, rights, and why it failed if it did."""
-    facade = facade_from(config)
+    facade = facade_of(config)
     record = next((p for p in facade.plugins if p.name == name), None)
     if record is None:
         typer.echo(f"no plugin {name!r}; installed: {', '.join(p.name for p in facade.plugins) or 'none'}", err=True)
@@ -60,7 +60,7 @@ def rbac(config: Config = None, name: str = typer.Option("tidegate-plugins", hel
     """The ClusterRole that grants what the enabled plugins need, and nothing else."""
     rules = [
         {"apiGroups": [rule.group], "resources": [rule.resource], "verbs": rule.verbs.split()}
-        for rule in facade_from(config).rules()
+        for rule in facade_of(config).rules()
     ]
     role = {
         "apiVersion": "rbac.authorization.k8s.io/v1",

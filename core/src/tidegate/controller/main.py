@@ -23,14 +23,14 @@ from tidegate import __version__
 from tidegate.controller.options import ControllerOptions, Exit
 from tidegate.errors import ConfigError, ConnectionFailed, NotFound, PluginLoadError, TidegateError
 from tidegate.hooks.facade import Facade
-from tidegate.hooks.loader import load
-from tidegate.hooks.records import PluginSelection, Status
-from tidegate.runtime import config, logs
+from tidegate.hooks.records import Status
+from tidegate.runtime import logs
 from tidegate.runtime.clock import WallClock
 from tidegate.runtime.engine import CORE, Engine, EngineOptions
 from tidegate.runtime.leader import Elector, Seat
 from tidegate.runtime.limiter import Limiter
 from tidegate.runtime.metrics import Metrics, PageServer, check_page, metrics_page
+from tidegate.runtime.plugins import facade_of
 from tidegate.runtime.transport import Access, Connection, Transport
 
 log = logging.getLogger(__name__)
@@ -87,7 +87,7 @@ def run(options: ControllerOptions, stop: threading.Event | None = None) -> int:
 
 
 def _set_up(options: ControllerOptions, stop: threading.Event, ending: contextlib.ExitStack) -> Process:
-    facade = facade_of(options.config)
+    facade = _plugins(options.config)
     metrics, clock = Metrics(), WallClock()
     ending.callback(clock.close)
     access = Access(options.kubeconfig, options.context, options.workers + WATCHES + SPARE_CONNECTIONS)
@@ -155,16 +155,9 @@ def _work(process: Process) -> None:
     process.engine.stop(DRAIN_S)
 
 
-def facade_of(file: Path | None) -> Facade:
-    """The plugins that the config file wants. Raises ConfigError, and PluginLoadError for a required one that fails."""
-    plugins = config.load(file).plugins
-    selection = PluginSelection(
-        enabled="*" if plugins.enabled is None else tuple(plugins.enabled),
-        disabled=tuple(plugins.disabled),
-        required=tuple(plugins.required),
-        settings=plugins.settings,
-    )
-    facade = Facade(load(selection))
+def _plugins(file: Path | None) -> Facade:
+    """The plugins that the config file wants; what became of them is told."""
+    facade = facade_of(file)
     for record in facade.plugins:
         if record.status is Status.FAILED:
             log.warning("plugin %s: %s; the others go on", record.name, record.error)

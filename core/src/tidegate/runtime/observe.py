@@ -64,6 +64,7 @@ class Observer:
     def __init__(self, stores: Stores, watches: Watches, references: References, facade: Facade, clock: Clock) -> None:
         self._stores, self._watches, self._references = stores, watches, references
         self._facade, self._clock = facade, clock
+        self._told: set[tuple[Key, str]] = set()  # routers of which it was said that they cannot clean up
 
     def observe(self, key: Key) -> Sight | None:
         """The Rollout and everything around it; None where it does not exist.
@@ -120,7 +121,8 @@ class Observer:
             configured = self._facade.configure(name, raw, f"spec.strategy.canary.trafficRouting.{name}")
             if configured.config is not None:
                 yield name, configured
-            else:
+            elif (rollout.key, name) not in self._told:
+                self._told.add((rollout.key, name))
                 log.warning(
                     "router %s of %s/%s was used before and cannot clean up: %s",
                     name,

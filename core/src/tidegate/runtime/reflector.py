@@ -15,6 +15,7 @@ from typing import Any, Generic, TypeVar
 
 from tidegate.errors import ApiError, Gone, NotFound, TooManyRequests, Transient
 from tidegate.hooks.references import Kind
+from tidegate.runtime.collecting import collection_paused
 from tidegate.runtime.kinds import path_of
 from tidegate.runtime.metrics import Metrics
 from tidegate.runtime.store import Change, Store, trimmed
@@ -181,25 +182,28 @@ class Reflector(Generic[T]):
             # One server's cache lags behind another's: never go back in time, ask for what is stored.
             self._exact = True
             manifests, version = self._pages()
-        self._tell(self.store.replace((trimmed(m) for m in manifests), version, self.scope.namespace))
+        with collection_paused():
+            changes = self.store.replace((trimmed(m) for m in manifests), version, self.scope.namespace)
+        self._tell(changes)
         self._version, self._exact, self.absent, self.problem = version, False, False, ""
         self._metrics.relists.labels(self.scope.kind.resource).inc()
         self._metrics.cached.labels(self.scope.kind.resource).set(len(self.store))
         self.synced.set()
 
-    def _pages(self) -> tuple[list[Manifest], str]:
-        """All objects and the version of the list. From the server's cache in one piece, exact in pages."""
+    def _pages(self) -> tuple[Iterator[Manifest], str]:
+        """All objects, decoded as they are taken, and the version of the list. From the server's cache in one piece, exact
+        in pages."""
         query = {"limit": str(self._pace.page)} if self._exact else {"resourceVersion": "0"}
         if self.scope.selector:
             query["labelSelector"] = self.scope.selector
-        manifests: list[Manifest] = []
-        while True:
-            answer = self._transport.request("GET", self._path, query=query)
-            manifests += answer.get("items") or []
-            metadata = answer.get("metadata") or {}
-            if not metadata.get("continue"):
-                return manifests, str(metadata.get("resourceVersion", ""))
-            query["continue"] = metadata["continue"]
+        metadata, items = self._transport.list(self._path, query)
+        return self._all_items(metadata, items, query), str(metadata.get("resourceVersion", ""))
+
+    def _all_items(self, metadata: Manifest, items: Iterator[Manifest], query: dict[str, str]) -> Iterator[Manifest]:
+        yield from items
+        while token := metadata.get("continue"):
+            metadata, items = self._transport.list(self._path, {**query, "continue": str(token)})
+            yield from items
 
     def _follow(self) -> None:
         """Watch from the current version until the server ends it. Raises what ended it otherwise."""

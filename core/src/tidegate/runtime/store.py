@@ -45,6 +45,12 @@ class Change(Generic[T]):
         return entry
 
 
+@dataclass(frozen=True, slots=True)
+class _Made(Generic[T]):
+    entry: Entry[T]
+    values: dict[str, tuple[str, ...]]
+
+
 class Store(Generic[T]):
     """Objects of one kind by namespace and name. Safe to use from any thread; every answer is a snapshot.
 
@@ -86,11 +92,12 @@ class Store(Generic[T]):
 
     def replace(self, manifests: Iterable[Manifest], resource_version: str, scope: str = "") -> list[Change[T]]:
         """Take the result of a list of `scope` (a namespace, or "" for all); the changes against what was known."""
+        # Made before the lock is taken, and one by one: whole objects of a large list never exist at the same time.
+        fresh = {_key(manifest): self._made(manifest) for manifest in manifests}
         with self._lock:
-            fresh = {_key(manifest): manifest for manifest in manifests}
             gone = [key for key in self._entries if key not in fresh and (not scope or key[0] == scope)]
             changes = [Change(self._drop(key), None) for key in gone]
-            changes += [change for manifest in fresh.values() if (change := self._take(manifest)) is not None]
+            changes += [change for made in fresh.values() if (change := self._take(made)) is not None]
             self._heard[scope] = resource_version
             return changes
 
@@ -102,7 +109,7 @@ class Store(Generic[T]):
             self.advance(version, scope)
             if known is not None and known.resource_version != version and at_least(known.resource_version, version):
                 return None  # a late duplicate
-            return self._take(manifest)
+            return self._take(self._made(manifest))
 
     def remove(self, manifest: Manifest, scope: str = "") -> Change[T] | None:
         """Take a deletion from a watch; None where the object is unknown, or known in a newer version."""
@@ -120,17 +127,22 @@ class Store(Generic[T]):
             if not at_least(self._heard.get(scope, ""), resource_version):
                 self._heard[scope] = resource_version
 
-    def _take(self, manifest: Manifest) -> Change[T] | None:
-        metadata, key = manifest["metadata"], _key(manifest)
-        version = str(metadata.get("resourceVersion", ""))
-        old = self._entries.get(key)
-        if old is not None and old.resource_version == version:
-            return None
-        entry = Entry(*key, str(metadata.get("uid", "")), version, self._project(manifest))
+    def _made(self, manifest: Manifest) -> _Made[T]:
+        """What is kept of an object, and under which index values."""
+        metadata = manifest["metadata"]
+        uid, version = str(metadata.get("uid", "")), str(metadata.get("resourceVersion", ""))
         values = {name: tuple(index_of(manifest)) for name, index_of in self._index_of.items()}
+        return _Made(Entry(*_key(manifest), uid, version, self._project(manifest)), values)
+
+    def _take(self, made: _Made[T]) -> Change[T] | None:
+        entry = made.entry
+        key = (entry.namespace, entry.name)
+        old = self._entries.get(key)
+        if old is not None and old.resource_version == entry.resource_version:
+            return None
         self._unindex(key)
-        self._entries[key], self._values[key] = entry, values
-        for name, found in values.items():
+        self._entries[key], self._values[key] = entry, made.values
+        for name, found in made.values.items():
             for value in found:
                 self._indexes[name].setdefault(value, {})[key] = None
         return Change(old, entry)

@@ -10,7 +10,7 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,7 +28,7 @@ from tidegate.runtime.answers import error_of
 from tidegate.runtime.kinds import Address, address
 from tidegate.runtime.limiter import Limiter, Pace
 from tidegate.runtime.metrics import Metrics
-from tidegate.runtime.stream import Watch, cause_of, decoded
+from tidegate.runtime.stream import Watch, cause_of, decoded, listed
 
 log = logging.getLogger(__name__)
 
@@ -109,8 +109,11 @@ class Connection:
             return self._client
 
     def _credentials(self, client: ApiClient) -> _Identity:
-        """The server and the headers that identify us. Asked of the client every few seconds only: it looks at the kubeconfig's token
-        and at every environment variable, which costs a third of a small request."""
+        """The server and the headers that identify us.
+
+        Asked of the client every few seconds only: it looks at the kubeconfig's token and at every environment variable,
+        which costs a third of a small request.
+        """
         now = time.monotonic()
         known = self._identity
         if known is None or known.client is not client or now >= known.until:
@@ -170,17 +173,27 @@ class Transport:
 
         Raises the `ApiError` that fits the answer, `Transient` where there is none.
         """
-        response = self._send(method, path, (body, content_type), query, timeout)
+        data = self._answer(method, path, (body, content_type), query, timeout)
+        return decoded(f"{method} {address(path)}", data)
+
+    def list(self, path: str, query: Mapping[str, str]) -> tuple[dict[str, Any], Iterator[dict[str, Any]]]:
+        """One page of a list: its metadata, and the items one at a time. Raises like `request`, also from the iterator."""
+        return listed(f"GET {address(path)}", self._answer("GET", path, (None, JSON), query, READ_TIMEOUT_S))
+
+    def _answer(
+        self, method: str, path: str, content: tuple[Any, str], query: Mapping[str, str] | None, timeout: float
+    ) -> bytes:
+        response = self._send(method, path, content, query, timeout)
         target = address(path)
         try:
-            data = response.read()
+            data: bytes = response.read()
         except (urllib3.exceptions.HTTPError, OSError) as error:
             raise Transient(f"{method} {target}: the answer broke off: {cause_of(error)}") from error
         finally:
             response.release_conn()
         if response.status >= 300:
             raise error_of(method, target, response.status, data, response.headers)
-        return decoded(f"{method} {target}", data)
+        return data
 
     def watch(self, path: str, query: Mapping[str, str], timeout: float) -> Watch:
         """Open a watch; `timeout` is the longest silence. Raises like `request` when the server refuses it."""

@@ -158,15 +158,36 @@ def _ask_budgets(registry: Registry, pod: Manifest) -> None:
 def _health(registry: Registry, budget: Manifest) -> tuple[int, int]:
     """How many of the budget's pods are ready, and how many have to stay so.
 
-    Percentages are of the pods there are; a real server asks the pods' controllers for their scale.
+    Percentages and `maxUnavailable` are of the pods that the owners want, not of those that are left.
     """
     spec, namespace = budget.get("spec") or {}, budget["metadata"]["namespace"]
     pods = [row.object for _, row in registry.ledger.rows("pods", namespace)]
     chosen = [p for p in pods if matches_selector(spec.get("selector"), p["metadata"].get("labels") or {})]
     healthy = sum(_is_ready(pod) for pod in chosen)
+    expected = _expected(registry, chosen)
     if spec.get("maxUnavailable") is not None:
-        return healthy, len(chosen) - _share(spec["maxUnavailable"], len(chosen))
-    return healthy, _share(spec.get("minAvailable", 0), len(chosen))
+        return healthy, expected - _share(spec["maxUnavailable"], expected)
+    return healthy, _share(spec.get("minAvailable", 0), expected)
+
+
+def _expected(registry: Registry, pods: list[Manifest]) -> int:
+    """The sum of the replicas of the pods' controllers; a pod without a scalable one counts for itself."""
+    wanted: dict[str, int] = {}
+    for pod in pods:
+        uid, replicas = _owner_scale(registry, pod)
+        wanted[uid] = replicas
+    return sum(wanted.values())
+
+
+def _owner_scale(registry: Registry, pod: Manifest) -> tuple[str, int]:
+    references = pod["metadata"].get("ownerReferences") or []
+    owner = next((reference for reference in references if reference.get("controller")), None)
+    kind = registry.kinds.of_kind(owner["apiVersion"], owner["kind"]) if owner else None
+    if owner and kind and kind.scale:
+        row = registry.ledger.row(kind.key, (pod["metadata"]["namespace"], owner["name"]))
+        if row:
+            return owner["uid"], _at(row.object, kind.scale.spec_replicas) or 0
+    return pod["metadata"]["uid"], 1
 
 
 def _share(value: int | str, total: int) -> int:

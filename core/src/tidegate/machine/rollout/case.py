@@ -184,6 +184,11 @@ class Case:
         return self.new.available if self.new else 0
 
     @cached_property
+    def name_taken(self) -> bool:
+        """Whether a ReplicaSet that the selector no longer matches bears the name that a new one would get."""
+        return any(s.pod_hash == self.wanted_hash for s in self.released)
+
+    @cached_property
     def next_revision(self) -> int:
         """One more than the highest revision among all ReplicaSets but the new one."""
         return 1 + max((revision_of(s) for s in self.owned if s is not self.new), default=0)

@@ -81,7 +81,7 @@ def _conclude(case: Case, draft: Draft, report: Report) -> Settled:
 
 
 def _conclude_creation(case: Case, draft: Draft, report: Report) -> Settled:
-    if report.collided:
+    if report.collided or (case.name_taken and not report.failed):
         return Settled(status.wire(status.collided(case)))
     if report.create_error:
         return status.not_created(case, report.create_error)

@@ -20,6 +20,8 @@ def write_default_replicas(case: Case, draft: Draft) -> None:
 
 def create_new(case: Case, draft: Draft) -> None:
     """Create the ReplicaSet of a new template at size 0 and number the Rollout."""
+    if case.name_taken:
+        return  # it is released in this pass; the next one takes another name
     name = f"{case.rollout.metadata.name}-{case.wanted_hash}"
     draft.act(CreateReplicaSet(name, _manifest(case, name), why="no ReplicaSet runs this template"))
     created = Event("NewReplicaSetCreated", f"Created ReplicaSet {name} (revision {case.next_revision})")

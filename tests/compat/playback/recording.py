@@ -1,0 +1,78 @@
+"""A recording as data: manifests, deeds, and the settled state and Events after each."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+State = dict[str, Any]  # "Kind/name" -> settled object, in symbols
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """What was found after one deed: the whole settled state, not only what changed, and the Events sent meanwhile."""
+
+    state: State
+    events: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Deed:
+    """One operation. `within_s` is how long the reference took to meet a wait; 0 for everything else."""
+
+    what: dict[str, Any]
+    within_s: float = 0.0
+
+    def __str__(self) -> str:
+        return json.dumps(self.what)[:120]
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """One scenario; `deeds` and `scenes` go in pairs, and the first deed only starts the controller's work."""
+
+    name: str
+    manifests: str
+    deeds: tuple[Deed, ...]
+    scenes: tuple[Scene, ...]
+
+
+def read_recording(path: Path, renames: Mapping[str, str] | None = None) -> Recording:
+    """Read one file of recordings; the states are added up from the changes it holds.
+
+    `renames`: texts, of the whole file, that are called otherwise here.
+    """
+    text = path.read_text(encoding="utf-8")
+    for theirs, ours in (renames or {}).items():
+        text = text.replace(theirs, ours)
+    data = json.loads(text)
+    state: State = {}
+    scenes, deeds = [], []
+    for entry in data["ops"]:
+        state = _after(state, entry)
+        deeds.append(Deed(entry["op"], max(0.0, entry.get("after_s") or 0.0)))
+        scenes.append(Scene(state, tuple(_texts(entry.get("events", ())))))
+    return Recording(data["name"], data["manifests"], tuple(deeds), tuple(scenes))
+
+
+def _texts(events: Iterable[str | dict[str, Any]]) -> Iterator[str]:
+    """One text for each Event; what came more than three times is counted in a last entry, and stripped of its mark."""
+    for event in events:
+        if isinstance(event, str):
+            yield event.replace("(combined from similar events): ", "")
+        else:
+            for repeated in event["repeated"]:
+                yield from [repeated["what"]] * repeated["times"]
+
+
+def _after(state: State, entry: dict[str, Any]) -> State:
+    """The state with the changes of one deed."""
+    state = dict(state)
+    for kind, objects in entry.get("changed", {}).items():
+        state.update({f"{kind}/{name}": value for name, value in objects.items()})
+    for gone in entry.get("gone", ()):
+        state.pop(gone, None)
+    return state
