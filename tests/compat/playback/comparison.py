@@ -17,7 +17,9 @@ BUDGET = 25  # Events of one object and type that the reference sends before it 
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """One fact after one deed. An Event that only one side sent is the fact `event <text>`, `sent` on that side."""
+    """One fact after one deed. An Event is the fact `event <text>`; its value says how often it was sent. A phase on the
+    way is the fact `shown <phase>: <message>`.
+    """
 
     deed: int
     fact: str
@@ -29,16 +31,16 @@ class Difference:
 
 
 def differences(recording: Recording, played: Played) -> list[Difference]:
-    """Every settled fact that differs, deed by deed, every wait given up, and every Event that only one side sent.
+    """Every settled fact that differs, every wait given up, Events sent more or less often, and phases shown here alone.
 
-    Events are compared act by act: a deed with the waits that follow it, since either side may be the quicker one.
+    Events and phases are compared act by act: a deed with the waits that follow it, since either side may be the quicker one.
     """
     found: list[Difference] = []
     for number, (theirs, ours) in enumerate(zip(recording.scenes, played.scenes, strict=True)):
         if number in played.unmet:
             found.append(Difference(number, "wait", "met", f"not met: {recording.deeds[number].what['wait']}"))
         found += _settled(number, theirs, ours)
-    return found + _told(recording, played)
+    return [*found, *_told(recording, played), *_flashed(recording, played)]
 
 
 def _settled(number: int, theirs: Scene, ours: Scene) -> list[Difference]:
@@ -50,17 +52,31 @@ def _settled(number: int, theirs: Scene, ours: Scene) -> list[Difference]:
     ]
 
 
-def _told(recording: Recording, played: Played) -> list[Difference]:
-    found: list[Difference] = []
+def _told(recording: Recording, played: Played) -> Iterator[Difference]:
     sent: Counter[tuple[str, str]] = Counter()
     for act in acts(recording):
-        left = {timeless(text) for number in act for text in recording.scenes[number].events}
-        right = {timeless(text) for number in act for text in played.scenes[number].events}
-        sent.update(_sender(text) for number in act for text in recording.scenes[number].events)
-        found += [Difference(act[0], f"event {text}", "sent", ABSENT) for text in sorted(left - right)]
-        extra = (text for text in sorted(right - left) if sent[_sender(text)] < BUDGET)
-        found += [Difference(act[0], f"event {text}", ABSENT, "sent") for text in extra]
-    return found
+        theirs = Counter(timeless(text) for number in act for text in recording.scenes[number].events)
+        ours = Counter(timeless(text) for number in act for text in played.scenes[number].events)
+        sent.update(_sender(text) for text in theirs.elements())
+        for text in sorted(theirs.keys() | ours.keys()):
+            dropped = ours[text] > theirs[text] and sent[_sender(text)] >= BUDGET
+            if ours[text] != theirs[text] and not dropped:
+                yield Difference(act[0], f"event {text}", _times(theirs[text]), _times(ours[text]))
+
+
+def _flashed(recording: Recording, played: Played) -> Iterator[Difference]:
+    """What a Rollout showed here alone. What only the reference showed may have been too short-lived to be seen here."""
+    known: frozenset[str] = frozenset()
+    for act in acts(recording):
+        theirs = known.union(*(recording.scenes[number].shown for number in act))
+        ours = frozenset[str]().union(*(played.scenes[number].shown for number in act))
+        for text in sorted({timeless(text) for text in ours} - {timeless(text) for text in theirs}):
+            yield Difference(act[0], f"shown {text}", ABSENT, "shown")
+        known = ours or known
+
+
+def _times(count: int) -> str:
+    return {0: ABSENT, 1: "sent"}.get(count, f"sent {count} times")
 
 
 def acts(recording: Recording) -> Iterator[tuple[int, ...]]:

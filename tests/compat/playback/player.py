@@ -21,6 +21,7 @@ from tidegate_sandbox.server import Sandbox
 QUIET_S = 1.0  # the recorder waited 1.5 s; no reaction here takes longer than a pod needs, 0.3 s
 CAP_S = 8.0  # the recorder's own limit
 PATIENCE_S = 8.0  # beyond what the reference needed
+GAP_S = 0.1  # between what a Rollout names and the Rollout, so that every watch has heard of it
 _PLURALS = {"Service": "services", "Ingress": INGRESSES, "Rollout": ROLLOUTS, "ReplicaSet": REPLICA_SETS}
 
 
@@ -52,7 +53,7 @@ class Player:
                     unmet.append(number)
                 quiet_s = staging.quiet.get(number, deed.what.get("settle", QUIET_S))
                 self._world.until_quiet(quiet_s, deed.what.get("cap", CAP_S))
-                scenes.append(Scene(self._world.state(), self._world.events()))
+                scenes.append(Scene(self._world.state(), self._world.events(), self._world.shown()))
         finally:
             self._world.close()
         return Played(tuple(scenes), tuple(unmet))
@@ -76,10 +77,13 @@ class Player:
         return True
 
     def _apply(self, text: str) -> None:
+        """Apply what a Rollout names before the Rollout: one request after another takes its time in a real cluster."""
         manifests = [m for m in yaml.safe_load_all(text) if m]
         for manifest in manifests:
             manifest["metadata"]["namespace"] = self._world.namespace
-        self._sandbox.apply(manifests)
+        self._sandbox.apply([m for m in manifests if m["kind"] != "Rollout"])
+        self._world.until(lambda: False, GAP_S)
+        self._sandbox.apply([m for m in manifests if m["kind"] == "Rollout"])
 
     def _edit(self, what: dict[str, Any]) -> None:
         """A new image, a merge patch, or one on the status, of the Rollout or of the object named."""

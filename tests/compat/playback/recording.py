@@ -13,10 +13,14 @@ State = dict[str, Any]  # "Kind/name" -> settled object, in symbols
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """What was found after one deed: the whole settled state, not only what changed, and the Events sent meanwhile."""
+    """What was found after one deed: the whole settled state, not only what changed, and what happened on the way.
+
+    `events` as `type reason kind/name: message`; `shown` holds every `phase: message` of the Rollouts.
+    """
 
     state: State
     events: tuple[str, ...]
+    shown: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +58,7 @@ def read_recording(path: Path, renames: Mapping[str, str] | None = None) -> Reco
     for entry in data["ops"]:
         state = _after(state, entry)
         deeds.append(Deed(entry["op"], max(0.0, entry.get("after_s") or 0.0)))
-        scenes.append(Scene(state, tuple(_texts(entry.get("events", ())))))
+        scenes.append(Scene(state, tuple(_texts(entry["events"])), frozenset(entry["shown"])))
     return Recording(data["name"], data["manifests"], tuple(deeds), tuple(scenes))
 
 

@@ -7,7 +7,7 @@ more is a fault too: what it excused has gone.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from playback.comparison import Difference
@@ -41,12 +41,16 @@ REASONS = {
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """Facts that may differ after some deeds. `fact` and `ours` are patterns in which `*` stands for anything."""
+    """Facts that may differ after some deeds. `fact` and `ours` are patterns in which `*` stands for anything.
+
+    `sometimes`: a race decides whether it shows, so a row that excuses nothing is no fault.
+    """
 
     why: str
     fact: str
     deeds: Iterable[int] = field(default=EVERY_DEED)
     ours: str = "*"
+    sometimes: bool = False
 
     def fits(self, difference: Difference) -> bool:
         return difference.deed in self.deeds and _like(self.fact, difference.fact) and _like(self.ours, difference.ours)
@@ -76,6 +80,7 @@ WANTED: dict[str, tuple[Wanted, ...]] = {
         Wanted("X39", "*", [10]),
     ),
     "canary-name-collision-unlabelled": (
+        Wanted("X38", "shown *", range(8), sometimes=True),
         Wanted("X38", "Rollout/app status.collisionCount", range(8), "1"),
         Wanted("X38", "Rollout/app status.phase", range(6), "Healthy"),
         Wanted("X38", "Rollout/app status.phase", [6, 7], "Paused"),
@@ -86,6 +91,7 @@ WANTED: dict[str, tuple[Wanted, ...]] = {
         Wanted("X14", "event Normal ScalingReplicaSet *<hash:2> (revision 2) from *", [2], "-"),
     ),
     "canary-resume-while-user-paused": (
+        Wanted("X40", "shown *", [8, 12], sometimes=True),
         Wanted("X40", "Rollout/app status.controllerPause", [6, 7], "True"),
         Wanted("X40", "wait", [7, 9, 13]),
         Wanted("X40", "Rollout/app status.currentStepIndex", range(8, 14), "2"),
@@ -110,6 +116,7 @@ WANTED: dict[str, tuple[Wanted, ...]] = {
     ),
     "canary-user-pause": (Wanted("held annotation", "*.rollout.argoproj.io/desired-replicas", [6, 7], "3"),),
     "canary-weight-lowered-slow-pods": (
+        Wanted("X13", "shown Progressing: more replicas need to be updated", [4], sometimes=True),
         Wanted("X13", "Rollout/app status.currentStepIndex", [4], "2"),
         Wanted("X13", "Rollout/app status.*", [4, 5]),
         Wanted("X13", "ReplicaSet/app-<hash:1> replicas", [5], "2"),
@@ -118,10 +125,12 @@ WANTED: dict[str, tuple[Wanted, ...]] = {
     ),
     "routed-abort-delay-scale": (
         _unpaused(*range(4, 9), 11, 12),
-        Wanted("X2", "event Normal SwitchService *'moss-canary' from '<hash:1>' to '<hash:2>'", [4, 11], "-"),
+        Wanted("X2", "event Normal SwitchService *'moss-canary' from '<hash:1>' to '<hash:2>'", [4], "-"),
+        Wanted("X2", "event Normal SwitchService *'moss-canary' from '<hash:2>' to '<hash:1>'", [4], "sent"),
         Wanted("X2", "Service/moss-canary selector.rollouts-pod-template-hash", range(4, 13), "<hash:1>"),
     ),
     "routed-abort-delay-zero": (
+        Wanted("kept canary", "shown Progressing: waiting for all steps to complete", [9], sometimes=True),
         _unpaused(6, 7, 8, 11, 12),
         Wanted("kept canary", "ReplicaSet/reed-<hash:2> replicas", [6, 7, 8], "2"),
         Wanted("kept canary", "ReplicaSet/reed-<hash:2> replicas", [11, 12], "1"),
@@ -132,10 +141,12 @@ WANTED: dict[str, tuple[Wanted, ...]] = {
     ),
     "routed-abort-while-paused": (
         _unpaused(8, 9),
-        Wanted("X2", "event Normal SwitchService *'sage-canary' from '<hash:1>' to '<hash:2>'", [6, 8], "-"),
+        Wanted("X2", "event Normal SwitchService *'sage-canary' from '<hash:1>' to '<hash:2>'", [6], "-"),
+        Wanted("X2", "event Normal SwitchService *'sage-canary' from '<hash:2>' to '<hash:1>'", [6], "sent"),
         Wanted("X2", "Service/sage-canary selector.rollouts-pod-template-hash", range(6, 9), "<hash:1>"),
     ),
     "routed-adopt-service": (
+        Wanted("X16", "shown Degraded: *is managed by another Rollout", [13], sometimes=True),
         Wanted("X16", "Service/ivy-canary selector.rollouts-pod-template-hash", [4, 5], "<hash:2>"),
         Wanted("X16", "Service/ivy-stable selector.rollouts-pod-template-hash", [13, 14], "<hash:1>"),
         Wanted("X16", "Service/ivy-stable annotations.*managed-by-rollouts", [13, 14], "ivy"),
@@ -170,6 +181,7 @@ WANTED: dict[str, tuple[Wanted, ...]] = {
         Wanted("X56", "Rollout/loom status.message", [5], "updated replicas are still becoming available"),
     ),
     "routed-weight-error": (
+        Wanted("X34", "shown *", [0, 4], sometimes=True),
         Wanted("X34", "wait", [1, 3]),
         Wanted("X34", "Rollout/gate status.phase", range(4), "Degraded"),
         Wanted("X34", "Rollout/gate status.message", range(4), "InvalidSpec: *controlled by different object*"),
@@ -178,9 +190,8 @@ WANTED: dict[str, tuple[Wanted, ...]] = {
 }
 
 
-def unexplained(scenario: str, found: Iterable[Difference]) -> list[str]:
-    """What the table does not excuse, and the rows of the table that excuse nothing."""
-    rows = WANTED.get(scenario, ())
+def unexplained(rows: Sequence[Wanted], found: Iterable[Difference]) -> list[str]:
+    """What the rows do not excuse, and the rows that excuse nothing."""
     used: set[int] = set()
     faults = []
     for difference in found:
@@ -189,4 +200,6 @@ def unexplained(scenario: str, found: Iterable[Difference]) -> list[str]:
             faults.append(str(difference))
         else:
             used.add(row)
-    return faults + [f"fits nothing any more: {row}" for number, row in enumerate(rows) if number not in used]
+    return faults + [
+        f"fits nothing any more: {row}" for number, row in enumerate(rows) if number not in used and not row.sometimes
+    ]

@@ -26,6 +26,7 @@ class World:
         self.changed = threading.Condition()
         self._moved = time.monotonic()
         self._events: list[Manifest] = []
+        self._shown: set[str] = set()
         self.reasons: set[str] = set()
         sandbox.objects.create("namespaces", {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}})
         self.close = sandbox.objects.subscribe(self._note)
@@ -41,6 +42,8 @@ class World:
                     self.reasons.add(str(change.object.get("reason")))
             elif change.resource not in _SILENT:
                 self._moved = time.monotonic()
+            if change.resource == ROLLOUTS and (status := change.object.get("status") or {}).get("phase"):
+                self._shown.add(f"{status['phase']}: {status.get('message', '')}")
             if change.resource == REPLICA_SETS:
                 self.symbols.meet((meta.get("labels") or {}).get(HASH, ""))
             self.changed.notify_all()
@@ -86,6 +89,12 @@ class World:
             for e in sent
             if (on := e["involvedObject"])["kind"] in _TOLD
         )
+
+    def shown(self) -> frozenset[str]:
+        """Every `phase: message` of the Rollouts since the last call."""
+        with self.changed:
+            shown, self._shown = self._shown, set()
+        return frozenset(self.symbols.of(text) for text in shown)
 
     def state(self) -> State:
         """Every object the recorder looks at, in its form."""

@@ -193,6 +193,11 @@ class Case:
         """One more than the highest revision among all ReplicaSets but the new one."""
         return 1 + max((revision_of(s) for s in self.owned if s is not self.new), default=0)
 
+    @cached_property
+    def revision(self) -> int:
+        """The number of the new revision once this pass has numbered its ReplicaSet as the latest."""
+        return max(revision_of(self.new) if self.new else 0, self.next_revision)
+
     # --- position ---
 
     @cached_property

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 
 from tidegate.api.status import Condition, RolloutStatus
 from tidegate.machine.plan import Event
-from tidegate.machine.rollout.case import Case, deadline_of, revision_of
+from tidegate.machine.rollout.case import Case, deadline_of
 from tidegate.machine.rollout.scaling import rounded_up
 
 
@@ -117,8 +117,7 @@ def _completed(case: Case, after: RolloutStatus, conditions: Conditions) -> None
     old = conditions.get("Completed")
     conditions.put("Completed", str(_promoted(after)), "RolloutCompleted", "RolloutCompleted")
     if not _promoted(after) and (old is None or old.status == "True"):
-        revision = revision_of(case.new) if case.new else case.next_revision
-        text = f"Rollout not completed, started update to revision {revision} ({after.current_pod_hash})"
+        text = f"Rollout not completed, started update to revision {case.revision} ({after.current_pod_hash})"
         conditions.events.append(Event("RolloutNotCompleted", text))
 
 
@@ -154,8 +153,7 @@ def _moved(conditions: Conditions, name: str, *, unavailable: bool) -> None:
 
 
 def _aborted(case: Case, conditions: Conditions, message: str) -> None:
-    revision = revision_of(case.new) if case.new else case.next_revision
-    text = f"Rollout aborted update to revision {revision}" + (f": {message}" if message else "")
+    text = f"Rollout aborted update to revision {case.revision}" + (f": {message}" if message else "")
     old = conditions.get("Progressing")
     if old is None or old.reason != "RolloutAborted":
         conditions.put("Progressing", "False", "RolloutAborted", text)

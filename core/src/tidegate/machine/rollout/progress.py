@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from tidegate.api import names
 from tidegate.api.status import PauseCondition, TrafficWeights, WeightDestination
 from tidegate.machine.plan import Event
-from tidegate.machine.rollout.case import Case, revision_of
+from tidegate.machine.rollout.case import Case
 from tidegate.machine.rollout.draft import Draft
 from tidegate.machine.rollout.position import at_goal, enough, target
 from tidegate.machine.rollout.report import Report
@@ -106,8 +106,7 @@ def _promote(case: Case, progress: Progress, why: str) -> None:
     progress.index, progress.promote_full, progress.abort = _end(case), False, False
     if progress.stable_rs != case.new_hash:
         progress.stable_rs = case.new_hash
-        revision = revision_of(case.new) if case.new else case.next_revision
-        text = f"Rollout completed update to revision {revision} ({case.new_hash}): {why}"
+        text = f"Rollout completed update to revision {case.revision} ({case.new_hash}): {why}"
         progress.events.append(Event("RolloutCompleted", text))
     progress.clear_pauses()
 

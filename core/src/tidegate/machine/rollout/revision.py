@@ -45,20 +45,19 @@ def keep_in_step(case: Case, draft: Draft) -> None:
     if new is None:
         return
     edit = draft.edit(new)
-    revision = max(revision_of(new), case.next_revision)
     if revision_of(new) < case.next_revision:
-        edit.annotate(names.REVISION, str(revision))
+        edit.annotate(names.REVISION, str(case.revision))
         if revision_of(new):
             edit.annotate(names.REVISION_HISTORY, _history(new))
-        edit.why.append(f"revision {revision}")
+        edit.why.append(f"revision {case.revision}")
     for key, value in copied_annotations(case).items():
         edit.annotate(key, value)
     if new.min_ready_seconds != case.rollout.spec.min_ready_seconds:
         edit.min_ready_seconds = case.rollout.spec.min_ready_seconds
-    if case.rollout.metadata.annotations.get(names.REVISION) != str(revision):
+    if case.rollout.metadata.annotations.get(names.REVISION) != str(case.revision):
         draft.act(
             PatchRollout(
-                {names.REVISION: str(revision)}, why="follows its ReplicaSet", events=_revision_events(revision)
+                {names.REVISION: str(case.revision)}, why="follows its ReplicaSet", events=_revision_events(case.revision)
             )
         )
 

@@ -47,7 +47,8 @@ def _resize(case: Case, draft: Draft, replica_set: ReplicaSetView, size: int, ro
     edit = draft.edit(replica_set)
     edit.replicas = size
     edit.why.append(f"{role} {replica_set.spec_replicas} -> {size}")
-    edit.events.append(scaling_event(replica_set, size, revision_of(replica_set) or case.next_revision))
+    revision = case.revision if replica_set is case.new else revision_of(replica_set)
+    edit.events.append(scaling_event(replica_set, size, revision))
 
 
 def scaling_event(replica_set: ReplicaSetView, size: int, revision: int) -> Event:

@@ -152,13 +152,16 @@ def _with_phase(case: Case, after: RolloutStatus) -> dict[str, Any]:
 
 
 def _pause_events(case: Case, after: RolloutStatus) -> tuple[Event, ...]:
-    """Only what this pass itself did to the list: a client that clears it causes no RolloutResumed."""
-    before = case.status.pause_conditions
-    if after.pause_conditions and not before:
-        return (Event("RolloutPaused", f"Rollout is paused ({after.pause_conditions[0].reason})"),)
-    if before and not after.pause_conditions and not after.abort:
-        return (Event("RolloutResumed", "Rollout is resumed"),)
-    return ()
+    """Only what this pass itself did to the list: a client that clears it causes no RolloutResumed.
+
+    Pauses are told apart by their start, so one that runs straight into the next is both: one ended, one began.
+    """
+    before, now = case.status.pause_conditions, after.pause_conditions
+    over = bool(before) and not any(pause in now for pause in before) and not after.abort
+    begun = bool(now) and not any(pause in before for pause in now)
+    resumed = (Event("RolloutResumed", "Rollout is resumed"),) if over else ()
+    paused = (Event("RolloutPaused", f"Rollout is paused ({now[0].reason})"),) if begun else ()
+    return (*resumed, *paused)
 
 
 def _wake_at(case: Case, draft: Draft, after: RolloutStatus, report: Report) -> datetime | None:

@@ -1,0 +1,125 @@
+"""The comparison sees what it is there to see."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from playback.comparison import BUDGET, Difference, acts, differences
+from playback.player import Played
+from playback.recording import Deed, Recording, Scene
+from playback.symbols import Symbols
+from playback.wanted import Wanted, unexplained
+
+PAUSED = "Normal RolloutPaused Rollout/web: Rollout is paused (CanaryPauseStep)"
+CONDITION = {"type": "Paused", "status": "True", "reason": "RolloutPaused", "message": "Rollout is paused"}
+
+
+def scene(*events: str, **status: Any) -> Scene:
+    return Scene({"Rollout/web": {"status": status}}, events)
+
+
+def compared(theirs: list[Scene], ours: list[Scene], unmet: tuple[int, ...] = ()) -> list[Difference]:
+    """Differences of a recording of one deed, followed by waits."""
+    deeds = (Deed({"image": "demo:v2"}), *(Deed({"wait": "step == 1"}) for _ in theirs[1:]))
+    return differences(Recording("made-up", "", deeds, tuple(theirs)), Played(tuple(ours), unmet))
+
+
+def test_equal_worlds_have_no_differences() -> None:
+    same = scene(PAUSED, phase="Paused", conditions=[CONDITION])
+
+    assert compared([same], [same]) == []
+
+
+@pytest.mark.parametrize(
+    ("theirs", "ours", "fact"),
+    [
+        pytest.param({"phase": "Paused"}, {"phase": "Healthy"}, "status.phase", id="another value"),
+        pytest.param({"abort": True}, {}, "status.abort", id="missing"),
+        pytest.param({}, {"abort": True}, "status.abort", id="too much"),
+        pytest.param(
+            {"conditions": [CONDITION]},
+            {"conditions": [{**CONDITION, "message": "paused"}]},
+            "status.conditions[Paused]",
+            id="the message of a condition",
+        ),
+        pytest.param(
+            {"pauseConditions": [{"reason": "CanaryPauseStep"}]},
+            {"pauseConditions": []},
+            "status.pauseConditions[0].reason",
+            id="a part of a list",
+        ),
+    ],
+)
+def test_a_fact_that_differs_is_told(theirs: dict[str, Any], ours: dict[str, Any], fact: str) -> None:
+    found = compared([scene(**theirs)], [scene(**ours)])
+
+    assert [d.fact for d in found] == [f"Rollout/web {fact}"]
+
+
+def test_when_something_happened_is_not_compared_but_whether_it_did_is() -> None:
+    recorded, played = scene(abortedAt="<t:+3s>"), scene(abortedAt="2026-11-24T10:00:00Z")
+
+    assert compared([recorded], [played]) == []
+    assert [d.ours for d in compared([recorded], [scene()])] == ["-"]
+
+
+def test_an_event_may_come_anywhere_in_its_act_but_not_twice() -> None:
+    early, late, twice = [scene(PAUSED), scene()], [scene(), scene(PAUSED)], [scene(PAUSED), scene(PAUSED)]
+
+    assert compared(early, late) == []
+    assert [(d.reference, d.ours) for d in compared(early, twice)] == [("sent", "sent 2 times")]
+    assert [(d.reference, d.ours) for d in compared(early, [scene(), scene()])] == [("sent", "-")]
+
+
+def test_events_beyond_the_budget_of_the_reference_are_ours_alone() -> None:
+    spent = [f"Normal ScalingReplicaSet Rollout/web: {number}" for number in range(BUDGET)]
+
+    assert compared([scene(*spent)], [scene(*spent, PAUSED)]) == []
+    assert len(compared([scene(*spent[1:])], [scene(*spent[1:], PAUSED)])) == 1
+
+
+def test_a_phase_on_the_way_that_the_reference_never_showed_is_told() -> None:
+    paused, flash = Scene({}, (), frozenset({"Paused: x"})), Scene({}, (), frozenset({"Paused: x", "Degraded: y"}))
+
+    assert [d.fact for d in compared([paused], [flash])] == ["shown Degraded: y"]
+    assert compared([flash], [paused]) == []
+
+
+def test_a_wait_that_was_given_up_is_told() -> None:
+    assert [d.fact for d in compared([scene(), scene()], [scene(), scene()], unmet=(1,))] == ["wait"]
+
+
+def test_waits_and_sleeps_belong_to_the_deed_before() -> None:
+    deeds = tuple(Deed(what) for what in ({"start": True}, {"wait": "step"}, {"image": "b"}, {"sleep": 1}))
+
+    assert list(acts(Recording("made-up", "", deeds, ()))) == [(0, 1), (2, 3)]
+
+
+def test_a_wanted_difference_is_wanted_only_where_it_says() -> None:
+    wanted = Wanted("X58", "Rollout/* status.conditions[Paused]", [4, 5], "False *")
+
+    assert wanted.fits(Difference(4, "Rollout/web status.conditions[Paused]", "True x", "False x"))
+    assert not wanted.fits(Difference(6, "Rollout/web status.conditions[Paused]", "True x", "False x"))
+    assert not wanted.fits(Difference(4, "Rollout/web status.conditions[Paused]", "False x", "True x"))
+    assert not wanted.fits(Difference(4, "Rollout/web status.phase", "True x", "False x"))
+
+
+def test_what_is_not_excused_is_a_fault_and_so_is_an_excuse_for_nothing() -> None:
+    row = Wanted("X58", "Rollout/web status.phase", [4])
+    excused, other = (
+        Difference(4, "Rollout/web status.phase", "a", "b"),
+        Difference(5, "Rollout/web status.phase", "a", "b"),
+    )
+
+    assert unexplained([row], [excused]) == []
+    assert unexplained([row], [excused, other]) == [str(other)]
+    assert len(unexplained([row], [])) == 1
+
+
+def test_hashes_are_numbered_as_they_appear() -> None:
+    symbols = Symbols("ns-a")
+    for hash_ in ("6c5b", "6c5b77", "6c5b"):
+        symbols.meet(hash_)
+
+    assert symbols.of({"web-6c5b77": ["6c5b in ns-a", 1]}) == {"web-<hash:2>": ["<hash:1> in <ns>", 1]}
