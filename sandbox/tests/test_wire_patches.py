@@ -75,7 +75,7 @@ def test_merge_patch_follows_the_examples_of_rfc_7386(
 
 
 def test_json_patch_applies_all_operations_in_order() -> None:
-    ops = [
+    ops: list[dict[str, Any]] = [
         {"op": "test", "path": "/spec/replicas", "value": 1},
         {"op": "replace", "path": "/spec/replicas", "value": 2},
         {"op": "add", "path": "/metadata/labels/a~1b", "value": "c"},
@@ -114,7 +114,10 @@ def test_malformed_json_patch_is_a_bad_request(ops: Any) -> None:
 
 def test_json_patch_leaves_the_object_alone_when_a_later_operation_fails() -> None:
     obj = {"spec": {"replicas": 1}}
-    ops = [{"op": "replace", "path": "/spec/replicas", "value": 5}, {"op": "remove", "path": "/gone"}]
+    ops: list[dict[str, Any]] = [
+        {"op": "replace", "path": "/spec/replicas", "value": 5},
+        {"op": "remove", "path": "/gone"},
+    ]
     with pytest.raises(Invalid):
         apply_json_patch(obj, ops)
     assert obj == {"spec": {"replicas": 1}}

@@ -161,7 +161,8 @@ def test_a_foreign_manager_that_does_not_exist_costs_no_user_its_service(cluster
 def test_a_deleted_service_is_reported_and_its_return_noticed(cluster: Any, build: Any) -> None:
     start(cluster, build)
     cluster.sandbox.objects.delete("services", "default", "app-canary")
-    cluster.until(lambda: "app-canary" in cluster.phase()[1])
+    # An absence is reported once it was seen twice, half a second apart.
+    cluster.until(lambda: "app-canary" in cluster.phase()[1], tick_s=0.1)
     assert cluster.phase()[0] == "Degraded"
     cluster.sandbox.apply(build.service("app-canary"))
     cluster.until(cluster.healthy)
@@ -170,7 +171,7 @@ def test_a_deleted_service_is_reported_and_its_return_noticed(cluster: Any, buil
 def test_a_deleted_route_is_reported_and_its_return_noticed(cluster: Any, build: Any) -> None:
     start(cluster, build)
     cluster.sandbox.objects.delete(ROUTES, "default", "web")
-    cluster.until(lambda: cluster.phase()[0] == "Degraded" and "web" in cluster.phase()[1])
+    cluster.until(lambda: cluster.phase()[0] == "Degraded" and "web" in cluster.phase()[1], tick_s=0.1)
     cluster.sandbox.apply(build.route("web"))
     cluster.until(lambda: cluster.healthy() and weight(cluster) == 0)
 

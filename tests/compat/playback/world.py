@@ -13,6 +13,7 @@ from tidegate_sandbox.contracts import Change, Manifest
 from tidegate_sandbox.server import Sandbox
 
 ROLLOUTS, REPLICA_SETS, INGRESSES = "rollouts.argoproj.io", "replicasets.apps", "ingresses.networking.k8s.io"
+UNTOLD_S = 0.02  # between two looks at what the store has not told of yet; it is on its way in another thread
 _SILENT = {"events", "endpointslices.discovery.k8s.io", "endpoints", "leases.coordination.k8s.io"}
 _TOLD = {"Rollout", "Experiment", "AnalysisRun"}
 
@@ -24,18 +25,19 @@ class World:
         self.sandbox, self.namespace = sandbox, namespace
         self.symbols = Symbols(namespace)
         self.changed = threading.Condition()
-        self._moved = time.monotonic()
+        self._moved, self._heard = time.monotonic(), 0
         self._events: list[Manifest] = []
         self._shown: set[str] = set()
         self.reasons: set[str] = set()
-        sandbox.objects.create("namespaces", {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}})
         self.close = sandbox.objects.subscribe(self._note)
+        sandbox.objects.create("namespaces", {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}})
 
     def _note(self, change: Change) -> None:
         meta = change.object["metadata"]
-        if meta.get("namespace") != self.namespace:
-            return
         with self.changed:
+            self._heard = change.resource_version
+            if meta.get("namespace") != self.namespace:
+                return
             if change.resource == "events":
                 if change.type != "DELETED":
                     self._events.append(change.object)
@@ -65,12 +67,12 @@ class World:
         return True
 
     def until_quiet(self, quiet_s: float, within_s: float) -> bool:
-        """Whether nothing moved for `quiet_s`, within `within_s`."""
+        """Whether nothing moved for `quiet_s`, within `within_s`. What is in the store and not yet told of is a move."""
         end = time.monotonic() + within_s
         with self.changed:
             while True:
                 now = time.monotonic()
-                rest = self._moved + quiet_s - now
+                rest = self._moved + quiet_s - now if self._heard >= self.sandbox.objects.version else UNTOLD_S
                 if rest <= 0:
                     return True
                 if now >= end:

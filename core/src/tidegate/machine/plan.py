@@ -236,13 +236,15 @@ class Plan:
     """What a pass wants: `actions` in order, and how to conclude from what they came to.
 
     `situation` names the case (see `rollout/case.py`), `notes` say in plain words what is waited for and why. `conclude`
-    is a pure function of the outcomes; None stands for "every action succeeded".
+    is a pure function of the outcomes; None stands for "every action succeeded". `absent` tells that something the object
+    names was not found, which may be no more than a cache that lags behind.
     """
 
     situation: str
     actions: tuple[Action, ...]
     conclude: Callable[[Sequence[Outcome] | None], Settled] = field(compare=False, repr=False)
     notes: tuple[str, ...] = ()
+    absent: bool = False
 
     def __post_init__(self) -> None:
         seen: dict[Claim, Action] = {}

@@ -54,6 +54,9 @@ log = logging.getLogger(__name__)
 STALE_S = 0.1  # the reference controller's interval
 # A watch that has not brought a write back for this long is taken for dead. Chosen by feel: an echo takes milliseconds.
 LAGGING_S = 10.0
+# Each kind has a watch of its own, so an object that was created with the Rollout may be heard of a moment later: an
+# absence is reported once it was seen twice. Chosen by feel: watches differ by milliseconds.
+ABSENCE_S = 0.5
 RESYNC_S = 900.0  # the reference controller's; a net below the events, not a mechanism
 # Passing errors (conflicts, outages) become visible once they have lasted this many passes in a row.
 TOLD_AFTER = 5
@@ -77,6 +80,7 @@ class Reconciler:
     def __init__(self, shell: Shell, observer: Observer, queue: Queue[Key], clock: Clock) -> None:
         self._shell, self._observer, self._queue, self._clock = shell, observer, queue, clock
         self._stale_since: dict[Key, datetime] = {}
+        self._absent_since: dict[Key, tuple[str, datetime]] = {}
 
     def reconcile(self, key: Key) -> None:
         """One pass, and what it means to the queue. Nothing that happens in it gets out: the next key is unaffected."""
@@ -120,6 +124,7 @@ class Reconciler:
         if sight is None:
             self._shell.own.forget(key)
             self._queue.forget(key)
+            self._absent_since.pop(key, None)
             return
         with self._shell.metrics.reconcile.labels(*key).time():
             self._judge(key, sight)
@@ -127,6 +132,8 @@ class Reconciler:
     def _judge(self, key: Key, sight: Sight) -> None:
         plan = decide(sight.observed)
         log.debug("plan: %s; %s", plan.situation, "; ".join(plan.notes), extra={"rollout": "/".join(key)})
+        if plan.absent and not self._surely_absent(key, sight, plan.notes[0]):
+            return
         cluster = PassCluster(self._shell.transport, self._shell.watches, self._shell.own, key)
         performed = Performer(sight, cluster, self._shell.facade).perform(plan)
         settled = settle(plan, performed.outcomes)
@@ -143,6 +150,21 @@ class Reconciler:
         else:
             self._queue.forget(key)
             self._wake(key, settled.wake_at)
+
+    def _surely_absent(self, key: Key, sight: Sight, what: str) -> bool:
+        """Whether an absence is known already, or was seen before; else look again soon, before anything is said."""
+        invalid = sight.rollout.status.condition("InvalidSpec")
+        if invalid is not None and what in invalid.message:
+            return True
+        now = self._clock.now()
+        seen, since = self._absent_since.get(key, ("", now))
+        if seen == what and now - since >= timedelta(seconds=ABSENCE_S):
+            self._absent_since.pop(key, None)
+            return True
+        if seen != what:
+            self._absent_since[key] = (what, now)
+        self._queue.add_after(key, ABSENCE_S)
+        return False
 
     def _write_status(self, sight: Sight, settled: Settled, cluster: PassCluster) -> None:
         """The one status write of the pass; nothing where nothing differs."""

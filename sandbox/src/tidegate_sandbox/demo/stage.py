@@ -157,7 +157,9 @@ class Stage:
         events.sort(key=lambda e: int(e["metadata"]["resourceVersion"]))
         return [(e.get("reason", ""), e.get("message", "")) for e in events]
 
-    def wait(self, what: str, holds: Callable[[Glance], bool], within_s: float, tick: Callable[[Glance], None]) -> Glance:
+    def wait(
+        self, what: str, holds: Callable[[Glance], bool], within_s: float, tick: Callable[[Glance], None]
+    ) -> Glance:
         """Look every tenth of a second until `holds`. Raises DemoFailed with the state in which it did not."""
         deadline = time.monotonic() + within_s
         while True:
@@ -168,7 +170,9 @@ class Stage:
             if self.controller.poll() is not None:
                 raise DemoFailed(f"the controller ended with code {self.controller.returncode}:\n{self._log_tail()}")
             if time.monotonic() > deadline:
-                state = f"{glance.phase} {glance.status.get('message', '')}, step {glance.status.get('currentStepIndex')}"
+                state = (
+                    f"{glance.phase} {glance.status.get('message', '')}, step {glance.status.get('currentStepIndex')}"
+                )
                 raise DemoFailed(f"waited {within_s:.0f} s for {what}; it is {state}\n{self._log_tail()}")
             self.controller_tick()
 

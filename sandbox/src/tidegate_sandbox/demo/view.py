@@ -71,8 +71,12 @@ class View:
         failed = Text(str(counts.failures), style="bold red" if counts.failures else "green")
         facts.add_row("requests", Text.assemble(f"{counts.total} sent, failed ", failed))
         for version, (ready, all_) in sorted(glance.pods.items()):
-            facts.add_row(f"pods {version}", Text("●" * ready, style="green") + Text("○" * (all_ - ready), style="yellow"))
-        events = [Text(f"{reason:<22} {message}", overflow="ellipsis", no_wrap=True) for reason, message in glance.events]
+            facts.add_row(
+                f"pods {version}", Text("●" * ready, style="green") + Text("○" * (all_ - ready), style="yellow")
+            )
+        events = [
+            Text(f"{reason:<22} {message}", overflow="ellipsis", no_wrap=True) for reason, message in glance.events
+        ]
         return Panel(Group(facts, Text(""), *events[-SHOWN_EVENTS:]), title=self._chapter, border_style="cyan")
 
     def summary(self, releases: Sequence[tuple[str, Sequence[Measurement]]]) -> None:

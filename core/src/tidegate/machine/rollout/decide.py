@@ -50,7 +50,8 @@ def decide(seen: Observed) -> Plan:
         report = Report.expected(draft) if outcomes is None else Report.of(draft, outcomes)
         return _conclude(case, draft, report)
 
-    return Plan(case.situation.value, tuple(draft.actions), conclude, _notes(case, draft))
+    absent = case.situation is Situation.INVALID and case.problems[0].missing
+    return Plan(case.situation.value, tuple(draft.actions), conclude, _notes(case, draft), absent)
 
 
 def _drafted(case: Case) -> Draft:

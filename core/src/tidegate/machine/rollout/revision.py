@@ -57,7 +57,9 @@ def keep_in_step(case: Case, draft: Draft) -> None:
     if case.rollout.metadata.annotations.get(names.REVISION) != str(case.revision):
         draft.act(
             PatchRollout(
-                {names.REVISION: str(case.revision)}, why="follows its ReplicaSet", events=_revision_events(case.revision)
+                {names.REVISION: str(case.revision)},
+                why="follows its ReplicaSet",
+                events=_revision_events(case.revision),
             )
         )
 

@@ -159,7 +159,7 @@ def missing_references(seen: Observed) -> Iterator[Problem]:
     canary = seen.rollout.spec.strategy.canary
     for field, name in service_fields(canary):
         if name and seen.services.get(name) is None:
-            yield _invalid(f"{STRATEGY}.canary.{field}", name, f'service "{name}" not found')
+            yield Problem(f"{STRATEGY}.canary.{field}", f'service "{name}" not found', json.dumps(name), missing=True)
     for router in seen.routers:
         yield from (problem for problem in router.problems if problem.missing)
 
