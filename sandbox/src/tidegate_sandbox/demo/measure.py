@@ -46,6 +46,7 @@ class Gauge:
     def __init__(self, plane: DataPlane, load: Load, version: str) -> None:
         self._plane, self._load, self._version = plane, load, version
         self._split: Split | None = None
+        self._odds = 0  # looks in a row in which the weight read back was another
         self.current: Measurement | None = None
         self.done: list[Measurement] = []
 
@@ -60,6 +61,9 @@ class Gauge:
         weight = glance.weight
         if weight is None or abs(before.version(self._version) * 100 - weight) > 1e-6:
             return  # the controller has not recorded this split yet, or it is about another revision
+        self._odds = 0 if glance.annotated_weight == weight else self._odds + 1
+        if self._odds == 1:
+            return  # Rollout and Ingress are read one after the other: a weight may move between the two
         counts = self._load.window(before.since)
         after = self._plane.split(HOST)
         if after is not None and after.says(before):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from enum import StrEnum
 from functools import cached_property
 from typing import Any
@@ -16,6 +16,7 @@ from tidegate.api.steps import Step
 from tidegate.machine import hashing
 from tidegate.machine.observed import Observed, Problem, ReplicaSetView
 from tidegate.machine.replicas import Bounds
+from tidegate.machine.rollout.annotations import revision_of
 from tidegate.machine.rollout.validate import problems
 from tidegate.machine.selectors import selects
 from tidegate.machine.step_hash import step_hash
@@ -283,19 +284,3 @@ class Case:
         if self.promoted:
             return Situation.STEADY
         return Situation.ABORTED if self.aborted else Situation.UPDATING
-
-
-def revision_of(replica_set: ReplicaSetView) -> int:
-    """The revision annotation of a ReplicaSet, 0 where there is none or it is no number."""
-    text = replica_set.annotations.get(names.REVISION, "")
-    return int(text) if text.isdigit() else 0
-
-
-def deadline_of(replica_set: ReplicaSetView) -> datetime | None:
-    """When a ReplicaSet may be scaled down; None without the annotation or where it cannot be read."""
-    text = replica_set.annotations.get(names.SCALE_DOWN_DEADLINE, "")
-    try:
-        moment = datetime.fromisoformat(text.replace("Z", "+00:00"))
-    except ValueError:
-        return None
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

@@ -12,7 +12,8 @@ from datetime import datetime, timedelta
 
 from tidegate.api.status import Condition, RolloutStatus
 from tidegate.machine.plan import Event
-from tidegate.machine.rollout.case import Case, deadline_of
+from tidegate.machine.rollout.annotations import deadline_of
+from tidegate.machine.rollout.case import Case
 from tidegate.machine.rollout.scaling import rounded_up
 
 

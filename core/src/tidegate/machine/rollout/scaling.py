@@ -11,7 +11,8 @@ from tidegate.api import names
 from tidegate.api.wire import write_time
 from tidegate.machine.observed import ReplicaSetView
 from tidegate.machine.plan import DeleteReplicaSet, Event
-from tidegate.machine.rollout.case import Case, deadline_of, revision_of
+from tidegate.machine.rollout.annotations import deadline_of, revision_of
+from tidegate.machine.rollout.case import Case
 from tidegate.machine.rollout.draft import Draft
 from tidegate.machine.rollout.position import target
 
