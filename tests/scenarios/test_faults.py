@@ -139,7 +139,8 @@ def test_a_router_that_leaves_the_spec_takes_its_weight_and_its_ingress_along(th
     theatre.ship("v2")
     theatre.until("weight 25", lambda: theatre.canary_weight() == "25" and theatre.status().get("phase") == "Paused")
     rollout = theatre.rollout()
-    del rollout["spec"]["strategy"]["canary"]["trafficRouting"]
+    for routed_only in ("trafficRouting", "scaleDownDelaySeconds"):
+        del rollout["spec"]["strategy"]["canary"][routed_only]
     theatre.sandbox.objects.update("rollouts.argoproj.io", rollout)
     theatre.until("the canary Ingress to be gone", lambda: theatre.canary_weight() is None)
     assert theatre.weights()[-1] == 0

@@ -21,13 +21,13 @@ GROUP = "tidegate.commands"
 BUILT_IN = {
     "controller": ("tidegate.controller.command:controller", "Run the controller."),
     "lint": ("tidegate.cli.lint:lint", "Check Rollout manifests, without a cluster."),
-    "plan": ("tidegate.cli.plan:plan", "Tell what would happen next to a Rollout, and why; without a cluster."),
-    "plugins": ("tidegate.cli.plugins:app", "Show what is installed, what it can do and which rights it needs."),
+    "plan": ("tidegate.cli.plan:plan", "Tell what would happen next, and why; without a cluster."),
+    "plugins": ("tidegate.cli.plugins:app", "Show installed plugins, and the rights they need."),
 }
 # What the help says of commands that other distributions of this project bring; nothing is imported for the help.
 KNOWN = {
-    "demo": "Watch a canary walk its steps while real requests shift.",
-    "sandbox": "A Kubernetes control plane in one process, to play with.",
+    "demo": "Watch a canary shift real requests step by step.",
+    "sandbox": "A Kubernetes control plane in one process.",
 }
 
 

@@ -145,7 +145,7 @@ def _work(process: Process) -> None:
         if problem != told:
             log.info("waiting: %s", problem)
             told = problem
-    if not process.stop.is_set():
+    if process.engine.wait_ready(0):
         log.info("working: %s", process.engine.problem() or "stores are filled")
         # What the first lists made lives as long as the process: the collector need not walk it again and again.
         gc.collect()

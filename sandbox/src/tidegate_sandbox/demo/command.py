@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 import threading
 import time
+from types import FrameType
 from typing import Annotated
 
 import typer
@@ -16,6 +18,7 @@ from tidegate_sandbox.demo.stage import HOST, DemoFailed, Glance, Stage
 from tidegate_sandbox.demo.view import View
 
 GOOD, BAD = "v2", "unready-v3"
+INTERRUPTED = 130  # what shells make of Ctrl-C
 DEPLOYED_WITHIN_S, PROMOTED_WITHIN_S, REFUSED_WITHIN_S = 20.0, 60.0, 40.0
 
 
@@ -28,18 +31,28 @@ def demo(
 
     Exit code 0 only if the requests went as the weights say (within 4 sigma) at every step and none failed.
     """
-    console = Console(soft_wrap=plain or not sys.stdout.isatty())
+    signal.signal(signal.SIGTERM, _terminated)
+    plain = plain or not sys.stdout.isatty()
+    console = Console(highlight=False, markup=False, soft_wrap=True)
     begun = time.monotonic()
     try:
         with Stage(rate) as stage:
-            good = _story(stage, console, plain=plain or not sys.stdout.isatty())
+            good = _story(stage, console, plain=plain)
             console.print(f"demo: {'passed' if good else 'FAILED'} in {time.monotonic() - begun:.1f} s")
             if keep:
                 _keep(stage, console)
     except DemoFailed as error:
-        console.print(f"demo: FAILED: {error}", markup=False, highlight=False)
+        console.print(f"demo: FAILED: {error}")
         raise typer.Exit(1) from error
+    except KeyboardInterrupt as error:
+        console.print(f"demo: interrupted after {time.monotonic() - begun:.1f} s")
+        raise typer.Exit(INTERRUPTED) from error
     raise typer.Exit(0 if good else 1)
+
+
+def _terminated(number: int, _: FrameType | None) -> None:
+    """SIGTERM takes everything down as the end of the story does."""
+    raise SystemExit(128 + number)
 
 
 def _story(stage: Stage, console: Console, *, plain: bool) -> bool:
@@ -116,16 +129,27 @@ def _verdict(
         (f"v3 got no request ({counts.versions.get(BAD, 0)})", untouched),
     ]
     for text, holds in checks:
-        console.print(f"  {'yes' if holds else 'NO '}  {text}", highlight=False)
+        console.print(f"  {'yes' if holds else 'NO '}  {text}")
     for error in counts.errors:
-        console.print(f"       {error}", markup=False)
+        console.print(f"       {error}")
     return all(holds for _, holds in checks)
 
 
 def _keep(stage: Stage, console: Console) -> None:
-    console.print(f"\nstill up; try: kubectl --kubeconfig {stage.kubeconfig} get rollouts,pods,ingresses", markup=False)
-    console.print(f"requests: curl -H 'Host: {HOST}' http://127.0.0.1:{stage.plane.port}/", markup=False)
-    console.print("Ctrl-C ends it.")
+    patch = '[{"op":"replace","path":"/spec/template/spec/containers/0/image","value":"example.com/shop/checkout:v4"}]'
+    for line in (
+        "",
+        "still up; in another terminal:",
+        f"  export KUBECONFIG={stage.kubeconfig}",
+        "  kubectl get rollouts,replicasets,pods,ingresses",
+        f"  kubectl patch rollout checkout --type=json -p '{patch}'",
+        "  kubectl get rollout checkout -w",
+        '  kubectl patch rollout checkout --subresource=status --type=merge -p \'{"status":{"promoteFull":true}}\'',
+        '  kubectl patch rollout checkout --subresource=status --type=merge -p \'{"status":{"abort":true}}\'',
+        f"  curl -H 'Host: {HOST}' http://127.0.0.1:{stage.plane.port}/",
+        "Ctrl-C ends it.",
+    ):
+        console.print(line)
     try:
         threading.Event().wait()
     except KeyboardInterrupt:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from types import TracebackType
+from typing import Any
 
 from rich.console import Console, Group
 from rich.live import Live
@@ -50,7 +51,7 @@ class View:
         line = self._line(glance, load)
         if line != self._said:
             self._said = line
-            self._console.print(f"  {line}", highlight=False)
+            self._console.print(f"  {line}")
 
     def _line(self, glance: Glance, load: Load) -> str:
         status = glance.status
@@ -103,14 +104,21 @@ class View:
 def _step(glance: Glance) -> str:
     steps = glance.rollout["spec"]["strategy"]["canary"].get("steps", [])
     index = glance.status.get("currentStepIndex", 0)
-    what = f"  {next(iter(steps[index].items()))}" if index < len(steps) else ""
+    what = f"  {_called(steps[index])}" if index < len(steps) else "  done"
     return f"{index}/{len(steps)}{what}"
+
+
+def _called(step: Mapping[str, Any]) -> str:
+    """A step in a word and its value: `setWeight 10`, `pause 5s`."""
+    kind, value = next(iter(step.items()))
+    shown = value.get("duration", "") if isinstance(value, Mapping) else value
+    return f"{kind} {shown}".rstrip()
 
 
 def _measured(found: Measurement | None) -> str:
     if found is None or not found.requests:
         return "-"
-    return f"{100 * found.share:.2f} % of {found.requests} requests, band ±{100 * found.band:.2f}"
+    return f"{100 * found.share:.2f} % ± {100 * found.band:.2f} of {found.requests} requests"
 
 
 def _number(value: int | None) -> str:

@@ -94,8 +94,9 @@ class Pods:
         if FINALIZER not in pod["metadata"].get("finalizers", ()):
             return None
         life, now = self._life(pod), self._cluster.now()
-        if life.stops_at is None:
-            life.stops_at = now + timedelta(seconds=stop_s(pod))
+        # A second deletion with a shorter grace period brings the end forward, a later pass never puts it off.
+        stops_at = now + timedelta(seconds=stop_s(pod))
+        life.stops_at = stops_at if life.stops_at is None else min(life.stops_at, stops_at)
         forced = pod["metadata"].get("deletionGracePeriodSeconds") == 0
         if not forced and self._nodes.lost_at(pod["spec"]["nodeName"]) is not None:
             return None
