@@ -129,6 +129,17 @@ def test_a_refused_event_is_lost_alone_and_said(
     assert "lost Bad about ns/app" in caplog.text
 
 
+def test_a_server_that_has_not_read_its_roles_yet_is_asked_again(
+    recorder: Recorder, api: Any, answer: Any, refusal: Any, metrics: Metrics
+) -> None:
+    refusals = iter([refusal(403, "Forbidden", "events is forbidden")])
+    api.script = lambda request: next(refusals, None) or answer(200, request.body)
+    recorder.record(APP, Event("Early", "x"))
+    assert recorder.flush(5)
+    assert len(api.heard("POST", PATH)) == 2
+    assert not metrics.registry.get_sample_value("tidegate_events_lost_total")
+
+
 def test_stopping_sends_what_waits(api: Any, tmp_path: Path, clock: Any, answer: Any) -> None:
     api.script = lambda request: answer(200, request.body)
     transport = Transport(Connection(Access(str(api.kubeconfig(tmp_path)))))

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from tidegate.errors import AlreadyExists, ApiError, NotFound, TooManyRequests, Transient
+from tidegate.errors import AlreadyExists, ApiError, Forbidden, NotFound, TooManyRequests, Transient
 from tidegate.machine.plan import Event
 from tidegate.runtime.clock import Clock
 from tidegate.runtime.kinds import EVENTS, path_of
@@ -29,6 +29,7 @@ SAME_EVENT_FOR = timedelta(minutes=10)  # the interval of client-go's aggregatio
 LONGEST_QUEUE = 20_000
 REMEMBERED = 20_000  # sent Events whose names are known; beyond it the oldest is forgotten and would be made anew
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.5, 30.0
+REFUSALS, REFUSED_PAUSE_S = 5, 1.5  # kube-apiserver answers 403 for about 3 s after its start (seen with v1.34)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,13 +70,14 @@ class _Text:
 
 @dataclass(slots=True)
 class _Series:
-    """One Event object: made, or still to be made where `made_as` is ""."""
+    """One Event object: made, or still to be made where `made_as` is ""; `refused` counts the 403s since the last try."""
 
     about: About
     first: datetime
     last: datetime
     count: int = 1
     made_as: str = ""
+    refused: int = 0
 
 
 class Recorder:
@@ -168,6 +170,15 @@ class Recorder:
             self._put_back(text, series)
             log.debug("events: %s; will send it again", error)
             return min(max(self._pause_s * 2, FIRST_PAUSE_S), LONGEST_PAUSE_S)
+        except Forbidden as error:
+            # A server that has just started refuses for some seconds, until it has read its roles; a namespace that is
+            # being terminated refuses for ever.
+            series.refused += 1
+            if series.refused <= REFUSALS and "being terminated" not in str(error):
+                self._put_back(text, series)
+                log.debug("events: %s; will send it again", error)
+                return REFUSED_PAUSE_S
+            self._lost(text, str(error))
         except ApiError as error:
             self._lost(text, str(error))
         except Exception as error:  # the thread must outlive an answer that nobody foresaw

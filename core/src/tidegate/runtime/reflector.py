@@ -152,7 +152,9 @@ class Reflector(Generic[T]):
         except ApiError as error:
             if error.code:  # the server answered: only a broken line lets the old version stand
                 self._version = ""
-            return self._failed(error, pauses.after_failure())
+            # A line that had stood for a while is taken up at once: each second without it is a second of blindness.
+            stood = not error.code and time.monotonic() - began >= self._pace.lived_s
+            return self._failed(error, 0.0 if stood else pauses.after_failure())
         except Exception as error:  # an object nobody foresaw must not end the watch of all others
             self._version = ""
             log.exception("watch %s: unexpected; will list again", self.scope)

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Protocol
 
 from tidegate_sandbox.contracts import Change, Clock, Manifest, Objects
+from tidegate_sandbox.deletion import Propagation
 from tidegate_sandbox.errors import AlreadyExists, NotFound
 from tidegate_sandbox.names import generated
 from tidegate_sandbox.sim.queue import Key
@@ -31,10 +32,18 @@ class Controller(Protocol):
         ...
 
 
+class PropagatingObjects(Objects, Protocol):
+    """The store as the garbage collector needs it: a deletion says what is to become of the dependents."""
+
+    def delete(
+        self, resource: str, namespace: str, name: str, uid: str = "", propagation: Propagation = "Background"
+    ) -> None: ...
+
+
 class Cluster:
     """The reads and writes of the simulated controllers. Writes are seen by the next read, and no-ops are not sent."""
 
-    def __init__(self, objects: Objects, clock: Clock, view: View) -> None:
+    def __init__(self, objects: PropagatingObjects, clock: Clock, view: View) -> None:
         self.objects = objects
         self.view = view
         self._clock = clock
@@ -72,10 +81,11 @@ class Cluster:
         self.view.remember(resource, self.objects.update(resource, manifest, subresource="status"))
         return True
 
-    def delete(self, resource: str, seen: Manifest) -> None:
+    def delete(self, resource: str, seen: Manifest, propagation: Propagation = "Background") -> None:
         """Begin the deletion of exactly this object; one that is gone already is as good as deleted."""
         metadata = seen["metadata"]
         try:
-            self.objects.delete(resource, metadata.get("namespace", ""), metadata["name"], uid=metadata.get("uid", ""))
+            namespace = metadata.get("namespace", "")
+            self.objects.delete(resource, namespace, metadata["name"], metadata.get("uid", ""), propagation)
         except NotFound:
             return

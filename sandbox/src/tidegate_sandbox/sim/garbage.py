@@ -6,15 +6,12 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from tidegate_sandbox.contracts import Change, Manifest
+from tidegate_sandbox.deletion import FOREGROUND, ORPHAN
 from tidegate_sandbox.errors import NotFound
 from tidegate_sandbox.sim.cluster import Cluster
 from tidegate_sandbox.sim.owners import deleting, released, without_finalizer
 from tidegate_sandbox.sim.queue import Key
 from tidegate_sandbox.sim.view import Place
-
-# The two finalizers by which a DELETE with propagationPolicy Foreground or Orphan asks for its way.
-FOREGROUND = "foregroundDeletion"
-ORPHAN = "orphan"
 
 
 class GarbageCollector:
@@ -74,11 +71,8 @@ class GarbageCollector:
     def _delete_foreground(self, place: Place, dependent: Manifest) -> None:
         """Delete a dependent; one with dependents that block it waits for them in its turn."""
         uid = dependent["metadata"]["uid"]
-        if any(_blocks(inner, uid) for _, inner in self._cluster.view.owned_by(uid)):
-            finalizers = [*dependent["metadata"].get("finalizers", ()), FOREGROUND]
-            metadata = {**dependent["metadata"], "finalizers": finalizers}
-            dependent = self._cluster.update(place[0], {**dependent, "metadata": metadata})
-        self._cluster.delete(place[0], dependent)
+        blocked = any(_blocks(inner, uid) for _, inner in self._cluster.view.owned_by(uid))
+        self._cluster.delete(place[0], dependent, "Foreground" if blocked else "Background")
 
     def _check_owners(self, key: Key, dependent: Manifest) -> None:
         """Delete an object none of whose owners is left; where some are, drop the references to the others."""

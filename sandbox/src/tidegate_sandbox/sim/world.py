@@ -9,10 +9,10 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 from tidegate_sandbox.clock import VirtualClock
-from tidegate_sandbox.contracts import Cancel, Change, Clock, Manifest, Objects
+from tidegate_sandbox.contracts import Cancel, Change, Clock, Manifest
 from tidegate_sandbox.errors import ApiError, Conflict, NotFound, SandboxError
 from tidegate_sandbox.sim.autoscalers import Autoscalers
-from tidegate_sandbox.sim.cluster import Cluster, Controller
+from tidegate_sandbox.sim.cluster import Cluster, Controller, PropagatingObjects
 from tidegate_sandbox.sim.deployments import Deployments
 from tidegate_sandbox.sim.endpointslices import EndpointSlices
 from tidegate_sandbox.sim.garbage import GarbageCollector
@@ -54,7 +54,9 @@ LAST_RETRY_S = 60.0
 class World:
     """Simulated workloads over one store. Public methods may be called from any thread."""
 
-    def __init__(self, objects: Objects, clock: Clock, *, ready_after_s: float = 0.3, nodes: int = 3) -> None:
+    def __init__(
+        self, objects: PropagatingObjects, clock: Clock, *, ready_after_s: float = 0.3, nodes: int = 3
+    ) -> None:
         """`ready_after_s`: how long a pod takes from its node to Ready unless it says otherwise; `nodes`: how many."""
         self.view = View()
         self._objects = objects
