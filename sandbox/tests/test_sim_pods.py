@@ -46,7 +46,7 @@ class Bench:
     def ready(self, name: str = "p") -> bool:
         conditions = {entry["type"]: entry["status"] for entry in self.pod(name)["status"]["conditions"]}
         assert (conditions["Ready"] == "True") == self.container(name)["ready"]
-        return conditions["Ready"] == "True"
+        return bool(conditions["Ready"] == "True")
 
     def container(self, name: str = "p") -> Manifest:
         return dict(self.pod(name)["status"]["containerStatuses"][0])

@@ -148,3 +148,23 @@ def test_a_router_that_leaves_the_spec_takes_its_weight_and_its_ingress_along(th
     theatre.until(
         "the bookkeeping to be gone", lambda: used not in theatre.rollout()["metadata"].get("annotations", {})
     )
+
+
+def test_an_ingress_that_is_renamed_in_mid_canary_leaves_no_weight_behind(theatre: Any) -> None:
+    theatre.apply(edit=lambda rollout: rollout["spec"]["strategy"]["canary"]["steps"].__setitem__(3, {"pause": {}}))
+    theatre.start()
+    theatre.until_healthy("v1")
+    theatre.ship("v2")
+    theatre.until("weight 25", lambda: theatre.canary_weight() == "25" and theatre.status().get("phase") == "Paused")
+    ingress = theatre.sandbox.objects.get("ingresses.networking.k8s.io", "default", "checkout")
+    ingress["metadata"] = {"name": "shop", "namespace": "default"}
+    ingress["spec"]["rules"][0]["host"] = "shop.example.com"
+    theatre.sandbox.apply(ingress)
+    rollout = theatre.rollout()
+    rollout["spec"]["strategy"]["canary"]["trafficRouting"]["nginx"]["stableIngress"] = "shop"
+    theatre.sandbox.objects.update("rollouts.argoproj.io", rollout)
+    theatre.until("the former canary Ingress to be gone", lambda: theatre.canary_weight() is None)
+    renamed = theatre.sandbox.objects.get("ingresses.networking.k8s.io", "default", "checkout-shop-canary")
+    assert renamed["metadata"]["annotations"]["nginx.ingress.kubernetes.io/canary-weight"] == "25"
+    used = "tidegate.io/traffic-routers"
+    theatre.until("the note of it", lambda: "shop" in theatre.rollout()["metadata"]["annotations"][used])

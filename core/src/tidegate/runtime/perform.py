@@ -21,6 +21,7 @@ from tidegate.errors import (
     TooManyRequests,
     Transient,
 )
+from tidegate.hooks.configs import target_for
 from tidegate.hooks.facade import Facade
 from tidegate.hooks.flush import Done, written_before
 from tidegate.machine.plan import (
@@ -67,11 +68,15 @@ class Performed:
 
 
 class Performer:
-    """Carries out one plan for one Rollout. Made anew for each pass."""
+    """Carries out one plan for one Rollout. Made anew for each pass.
+
+    `unfinished` tells that a clean-up has written and is to be asked again soon, since nothing else may wake the Rollout.
+    """
 
     def __init__(self, sight: Sight, cluster: PassCluster, facade: Facade) -> None:
         self._sight, self._cluster, self._facade = sight, cluster, facade
         self._used = dict(sight.used)
+        self.unfinished = False
 
     def perform(self, plan: Plan) -> Performed:
         """Every action in order; the first that does not succeed ends it."""
@@ -207,13 +212,34 @@ class Performer:
     def _route(self, action: RouterAction, events: list[Event]) -> Outcome:
         if isinstance(action, CleanUpRouter):
             done = self._facade.clean_up(action.router, self._sight.target(action.router), self._cluster)
+            self.unfinished = self.unfinished or done.wrote
             if not done.wrote:
                 self._note_used({name: raw for name, raw in self._used.items() if name != action.router})
         else:
-            self._note_used({**self._used, **self._raw_configs()})
+            # A former config stays noted until what it left behind is gone; a new router is noted before it writes.
+            self._note_used({**self._raw_configs(), **self._used})
             done = self._asked(action)()
+            if isinstance(action, SetWeights) and not action.early:
+                self._leave_former(action.router, events)
         events.extend(done.events)
         return Outcome(action, wrote=done.wrote)
+
+    def _leave_former(self, router: str, events: list[Event]) -> None:
+        """Clean up the objects that a router's former config named and the present one does not, once the present ones
+        carry their weights. An object takes two passes: weight 0, then its end."""
+        former, present = self._used[router], self._raw_configs()[router]
+        if former == present:
+            return
+        configured = self._facade.configure(router, former, self._sight.configured[router].path)
+        if configured.config is not None:
+            keep = self._facade.reads(router, self._sight.target(router))
+            target = target_for(self._sight.rollout, configured)
+            done = self._facade.clean_up(router, target, self._cluster, keep)
+            events.extend(done.events)
+            if done.wrote:
+                self.unfinished = True
+                return
+        self._note_used({**self._used, router: present})
 
     def _asked(self, action: RouterAction) -> Callable[[], Done[None]]:
         """The verb of the facade behind an action."""

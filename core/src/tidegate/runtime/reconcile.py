@@ -135,7 +135,8 @@ class Reconciler:
         if plan.absent and not self._surely_absent(key, sight, plan.notes[0]):
             return
         cluster = PassCluster(self._shell.transport, self._shell.watches, self._shell.own, key)
-        performed = Performer(sight, cluster, self._shell.facade).perform(plan)
+        performer = Performer(sight, cluster, self._shell.facade)
+        performed = performer.perform(plan)
         settled = settle(plan, performed.outcomes)
         try:
             self._write_status(sight, settled, cluster)
@@ -150,6 +151,8 @@ class Reconciler:
         else:
             self._queue.forget(key)
             self._wake(key, settled.wake_at)
+            if performer.unfinished:
+                self._queue.add_after(key, STALE_S)
 
     def _surely_absent(self, key: Key, sight: Sight, what: str) -> bool:
         """Whether an absence is known already, or was seen before; else look again soon, before anything is said."""

@@ -49,6 +49,8 @@ PASSES_PER_KEY = 2000
 # Of the order of a kube-controller-manager's first retries; long enough that a clock must move for it.
 FIRST_RETRY_S = 0.05
 LAST_RETRY_S = 60.0
+# A conflict is no fault of the object: it ends as soon as the other writer is done.
+LAST_CONFLICT_RETRY_S = 1.0
 
 
 class World:
@@ -181,14 +183,14 @@ class World:
             except (Conflict, NotFound) as error:
                 # Somebody wrote or deleted in between: the change is on its way and will name the key again.
                 log.debug("simulated %s: %s %s/%s: %s; will look again", *key, error)
-                self._retry(key)
+                self._retry(key, LAST_CONFLICT_RETRY_S)
             except ApiError as error:
                 log.warning("simulated %s: %s %s/%s: %s; will try again", *key, error)
                 self._retry(key)
             else:
                 self._failures.pop(key, None)
 
-    def _retry(self, key: Key) -> None:
+    def _retry(self, key: Key, longest_s: float = LAST_RETRY_S) -> None:
         self._failures[key] += 1
-        delay_s = min(FIRST_RETRY_S * 2.0 ** min(self._failures[key] - 1, 16), LAST_RETRY_S)
+        delay_s = min(FIRST_RETRY_S * 2.0 ** min(self._failures[key] - 1, 16), longest_s)
         self._queue.wake_at(key, self._cluster.now() + timedelta(seconds=delay_s))
