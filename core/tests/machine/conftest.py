@@ -193,10 +193,17 @@ class World:
 
     def perform(self, actions: Sequence[Action]) -> list[Outcome]:
         outcomes: list[Outcome] = []
+        failed: set[str] = set()
         for action in actions:
+            if failed and not isinstance(action, RouterAction):
+                break
+            if isinstance(action, RouterAction) and action.router in failed:
+                continue
             outcome = self.refuse(action) or self.do(action)
             outcomes.append(outcome)
-            if outcome.result is not Result.DONE:
+            if isinstance(action, RouterAction) and action.go_on and outcome.result is not Result.DONE:
+                failed.add(action.router)
+            elif outcome.result is not Result.DONE:
                 break
         return outcomes
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import pytest
+
 from tidegate.machine.plan import Outcome, PointService, Result, SetWeights
 from tidegate.machine.traffic import Hashes
 
@@ -452,3 +454,119 @@ def test_a_set_that_the_selector_no_longer_matches_is_released_and_its_name_left
     assert former in world.sets
     assert world.sets[former]["metadata"]["ownerReferences"] == []
     assert len(world.sets) == 2
+
+
+def test_a_lower_weight_goes_before_the_pods_that_carried_it(a_rollout: Build) -> None:
+    world = a_rollout([weight(50), PAUSE, weight(0), PAUSE], routed=True).image("v2").run()
+    world.pods_up["v1"] = 9  # stable cannot take everything back yet
+    world.client(**RESUME).run()
+    assert (world.weights[-1][0], world.pair()) == (50, (5, 10))
+    del world.pods_up["v1"]
+    world.run()
+    assert (world.weights[-1][0], world.pair()) == (0, (0, 10))
+    assert world.status["currentStepIndex"] == 3
+
+
+def test_a_router_that_is_not_there_yet_loses_no_resume(a_rollout: Build) -> None:
+    world = a_rollout([weight(20), PAUSE, weight(50), PAUSE], routed=True).image("v2").run()
+    world.refuse = lambda action: Outcome(action, Result.PENDING) if isinstance(action, SetWeights) else None
+    world.client(**RESUME).run()
+    world.refuse = lambda _: None
+    assert world.run().status["currentStepIndex"] == 3
+
+
+def test_a_former_version_whose_pods_died_in_its_delay_goes_all_the_same(a_rollout: Build) -> None:
+    world = a_rollout([weight(50)], routed=True, replicas=1).image("v2").run()
+    world.pods_up["v1"] = 0
+    world.run().after(31)
+    assert world.size(1) == 0
+    assert world.phase == ("Healthy", "")
+
+
+def test_steps_edited_while_the_spec_is_invalid_start_over(a_rollout: Build) -> None:
+    world = a_rollout([weight(20), PAUSE, weight(30), PAUSE], routed=True).image("v2").run()
+    service, world.services["demo-canary"] = world.services["demo-canary"], None
+    world.rollout["spec"]["strategy"]["canary"]["steps"] = [PAUSE, weight(90), PAUSE]
+    world.edited().run()
+    assert world.phase[0] == "Degraded"
+    world.services["demo-canary"] = service
+    world.run()
+    assert (world.status["currentStepIndex"], world.weights[-1][0]) == (0, 0)
+
+
+def test_an_abort_reaches_every_router_even_when_the_first_is_down(a_rollout: Build) -> None:
+    world = a_rollout([weight(50), PAUSE], routed=True)
+    world.routers = (*world.routers, type(world.routers[0])("two", "Two", world.routers[0].can))
+    world.image("v2").run()
+    world.refuse = lambda action: (
+        Outcome(action, Result.FAILED, message="down")
+        if isinstance(action, SetWeights) and action.router == "mesh"
+        else None
+    )
+    world.forget().client(abort=True).step()
+    assert [c.weights.canary for c in world.calls if isinstance(c, SetWeights) and c.router == "two"] == [0]
+    assert world.status["canary"]["weights"]["canary"]["weight"] == 50, "status claims nothing that was not done"
+
+
+def test_the_abort_delay_begins_once_weight_0_is_in_force(a_rollout: Build) -> None:
+    world = a_rollout([weight(50), PAUSE], routed=True)
+    world.verdict = True
+    world.image("v2").run()
+    world.verdict = False
+    world.client(abort=True).run().after(600)
+    assert world.pair() == (5, 10)
+    world.verdict = True
+    assert world.run().after(31).pair() == (0, 10)
+
+
+def test_a_version_that_carries_weight_is_not_shrunk_to_its_ready_pods(a_rollout: Build) -> None:
+    world = a_rollout([weight(50), PAUSE], routed=True).image("v2").run()
+    world.pods_up |= {"v1": 9, "v2": 0}
+    world.image("bad-v3").run()
+    assert world.size(2) == 5
+
+
+def test_traffic_routing_without_a_router_records_no_weights(a_rollout: Build) -> None:
+    world = a_rollout([weight(50), PAUSE], routed=True)
+    world.routers = ()
+    world.image("v2").run()
+    assert "weights" not in world.status["canary"]
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        {"selector": {"matchExpressions": [{"key": "app", "operator": "In", "values": ["other"]}]}},
+        {"selector": {"matchExpressions": [{"key": "app", "operator": "Near", "values": ["demo"]}]}},
+        {"strategy": {"canary": {"maxSurge": -5}}},
+        {"strategy": {"canary": {"maxUnavailable": "abc"}}},
+        {"strategy": {"canary": {"maxSurge": "9" * 5000}}},
+        {"strategy": {"canary": {"trafficRouting": {"maxTrafficWeight": -1}}}},
+        {"strategy": {"canary": {"steps": [{"setCanaryScale": {"replicas": -1}}]}}},
+        {"strategy": {"canary": {"steps": [{"pause": {"duration": "9" * 5000}}]}}},
+        {"strategy": {"canary": {"steps": [{"pause": {"duration": 10**14}}]}}},
+    ],
+    ids=lambda spec: str(spec)[:60],
+)
+def test_values_that_cannot_work_are_refused_and_change_nothing(a_rollout: Build, spec: dict[str, Any]) -> None:
+    world = a_rollout([weight(20), PAUSE], routed=True)
+    before = dict(world.sets)
+    world.edit(**spec).run()
+    assert world.phase[0] == "Degraded"
+    assert world.sets == before
+
+
+@pytest.mark.parametrize(
+    "status",
+    [
+        {"canary": {"weights": {"canary": {"weight": 500}, "stable": {"weight": -400}}}, "promoteFull": True},
+        {"currentStepIndex": 10**12},
+        {"pauseConditions": [{"reason": "CanaryPauseStep", "startTime": "9999-12-31T23:59:59Z"}]},
+        {"conditions": [{"type": "Progressing", "status": "True", "lastUpdateTime": "9999-12-31T23:59:59Z"}]},
+    ],
+    ids=lambda status: str(status)[:60],
+)
+def test_whatever_clients_write_into_the_status_is_judged(a_rollout: Build, status: dict[str, Any]) -> None:
+    world = a_rollout([weight(20), {"pause": {"duration": 5}}], routed=True).image("v2").run()
+    world.client(**status).run()
+    assert world.phase[0] in ("Healthy", "Paused", "Progressing")

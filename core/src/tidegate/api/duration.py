@@ -5,7 +5,10 @@ from __future__ import annotations
 import re
 from decimal import Decimal
 
-_PART = re.compile(r"(\d+(?:\.\d*)?|\.\d+)(ns|us|µs|μs|ms|s|m|h)")
+LONGEST_S = 9_223_372_036  # int64 nanoseconds, Go's time.Duration
+LONGEST_TEXT = 64  # no duration that anybody means is longer; bounds the work on hostile text
+
+_PART = re.compile(r"([0-9]+(?:\.[0-9]*)?|\.[0-9]+)(ns|us|µs|μs|ms|s|m|h)")
 _SECONDS = {
     "ns": Decimal("1e-9"),
     "us": Decimal("1e-6"),
@@ -21,14 +24,16 @@ _SECONDS = {
 def seconds(value: int | str) -> int | None:
     """Whole seconds of an integer, a decimal string or a Go duration (`1h30m`, `500ms`); None where it cannot be read.
 
-    A Go duration loses its fraction of a second (argo-rollouts, `RolloutPause.DurationSeconds`).
+    A Go duration loses its fraction of a second (argo-rollouts, `RolloutPause.DurationSeconds`). What a Go duration cannot
+    hold, some 292 years, cannot be read.
     """
-    if isinstance(value, int):
-        return value
-    if re.fullmatch(r"[+-]?\d+", value):
-        return int(value)
-    exact = go_seconds(value)
-    return int(exact) if exact is not None else None
+    if isinstance(value, str) and len(value) > LONGEST_TEXT:
+        return None
+    if isinstance(value, int) or re.fullmatch(r"[+-]?[0-9]+", value):
+        exact: Decimal | None = Decimal(value)
+    else:
+        exact = go_seconds(value)
+    return int(exact) if exact is not None and abs(exact) <= LONGEST_S else None
 
 
 def go_seconds(text: str) -> Decimal | None:

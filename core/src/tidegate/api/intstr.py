@@ -6,7 +6,7 @@ import re
 
 IntOrString = int | str
 
-_NUMBER = re.compile(r"^[0-9]+%?$")
+_NUMBER = re.compile(r"^[0-9]{1,9}%?$")
 
 
 def percentage(value: IntOrString) -> int | None:

@@ -11,7 +11,7 @@ from tidegate.api import names
 from tidegate.api.intstr import IntOrString
 from tidegate.api.status import RolloutStatus
 from tidegate.api.steps import BackgroundAnalysis, RolloutAnalysis, Step
-from tidegate.api.wire import Time, Wire
+from tidegate.api.wire import Time, Wire, whole_number
 
 
 class Metadata(Wire):
@@ -206,8 +206,7 @@ class Rollout(Wire):
     @property
     def revision(self) -> int:
         """The revision annotation, 0 where there is none or it is not a number."""
-        text = self.metadata.annotations.get(names.REVISION, "")
-        return int(text) if text.isdigit() else 0
+        return whole_number(self.metadata.annotations.get(names.REVISION, ""))
 
     @cached_property
     def match_labels(self) -> dict[str, str]:

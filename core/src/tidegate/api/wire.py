@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer
 from pydantic.alias_generators import to_camel
+
+_NUMBER = re.compile(r"[0-9]{1,10}")
 
 
 class Wire(BaseModel):
@@ -51,6 +54,11 @@ def read_time(value: Any) -> Any:
 def write_time(value: datetime) -> str:
     """Whole-second RFC 3339 in UTC: `2026-01-02T03:04:05Z`, the form of every Kubernetes timestamp."""
     return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def whole_number(text: str) -> int:
+    """The number that an annotation holds; 0 where it is none, or longer than any counter gets."""
+    return int(text) if _NUMBER.fullmatch(text) else 0
 
 
 Time = Annotated[datetime, BeforeValidator(read_time), PlainSerializer(write_time)]

@@ -114,9 +114,14 @@ class PointService(Action):
 
 @dataclass(frozen=True, slots=True)
 class RouterAction(Action):
-    """Something asked of one router; `router` is its key in the Rollout."""
+    """Something asked of one router; `router` is its key in the Rollout.
+
+    `go_on` is set where the canary's share does not grow: a router that fails then keeps no other from being asked, or an
+    abort would leave the second at its weight because the first one's API is down. Nothing but routers is tried behind it.
+    """
 
     router: str
+    go_on: bool = field(default=False, kw_only=True)
 
 
 @dataclass(frozen=True, slots=True)

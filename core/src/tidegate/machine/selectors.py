@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+OPERATORS = frozenset({"In", "NotIn", "Exists", "DoesNotExist"})
+
 
 def selects(selector: Mapping[str, Any] | None, labels: Mapping[str, str]) -> bool:
     """Whether a label selector (matchLabels, matchExpressions) matches; an absent or empty one matches nothing."""

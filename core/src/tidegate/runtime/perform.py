@@ -79,23 +79,31 @@ class Performer:
         self.unfinished = False
 
     def perform(self, plan: Plan) -> Performed:
-        """Every action in order; the first that does not succeed ends it."""
-        performed = Performed()
+        """Every action in order; the first that does not succeed ends it, but for routers that are to be asked all the same
+        (see `RouterAction.go_on`)."""
+        performed, failed = Performed(), set[str]()
         for action in plan.actions:
+            if failed and not isinstance(action, RouterAction):
+                break
+            if isinstance(action, RouterAction) and action.router in failed:
+                continue
             began = time.monotonic()
             outcome = self._tried(action, performed)
             self._log(outcome, performed.error, time.monotonic() - began)
             performed.outcomes.append(outcome)
-            if outcome.result is not Result.DONE:
+            if outcome.result is Result.DONE:
+                performed.events.extend(action.events)
+            elif isinstance(action, RouterAction) and action.go_on:
+                failed.add(action.router)
+            else:
                 break
-            performed.events.extend(action.events)
         return performed
 
     def _tried(self, action: Action, performed: Performed) -> Outcome:
         try:
             return self._do(action, performed.events)
         except TidegateError as error:
-            performed.error = error
+            performed.error = performed.error or error
             # What a router wrote before it failed has happened and is told.
             written = written_before(error)
             performed.events.extend(event for change in written for event in change.events)

@@ -33,7 +33,7 @@ from tidegate.errors import (
     TooManyRequests,
 )
 from tidegate.hooks.facade import Facade
-from tidegate.machine.plan import Event, Plan, RouterAction, Settled, settle
+from tidegate.machine.plan import Event, Result, RouterAction, Settled, settle
 from tidegate.machine.rollout.decide import decide
 from tidegate.machine.rollout.status import status_patch
 from tidegate.runtime.clock import Clock
@@ -144,7 +144,7 @@ class Reconciler:
         finally:
             self._tell(sight, performed.events)
         if performed.error is not None:
-            self._tell(sight, self._error_events(key, plan, performed))
+            self._tell(sight, self._error_events(key, performed))
             self._after(key, performed.error, settled.wake_at)
         elif settled.error:
             self._failed(key, settled.error)
@@ -183,14 +183,14 @@ class Reconciler:
         for event in events:
             self._shell.recorder.record(about, event)
 
-    def _error_events(self, key: Key, plan: Plan, performed: Performed) -> list[Event]:
+    def _error_events(self, key: Key, performed: Performed) -> list[Event]:
         """A Warning for what ended the pass, unless it is of the moment and has not lasted."""
         error = performed.error
         if error is None or isinstance(error, Pending | Retry):
             return []
         if isinstance(error, PASSING) and self._queue.failures(key) < TOLD_AFTER:
             return []
-        failed = plan.actions[len(performed.outcomes) - 1]
+        failed = next(outcome.action for outcome in performed.outcomes if outcome.result is not Result.DONE)
         if isinstance(failed, RouterAction):
             return [Event("TrafficRoutingError", str(error), "Warning")]
         return [Event("ReconciliationError", f"Reconciliation failed with error: {error}", "Warning")]

@@ -5,13 +5,13 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from tidegate.api import names
+from tidegate.api.wire import whole_number
 from tidegate.machine.observed import ReplicaSetView
 
 
 def revision_of(replica_set: ReplicaSetView) -> int:
     """The revision annotation of a ReplicaSet, 0 where there is none or it is no number."""
-    text = replica_set.annotations.get(names.REVISION, "")
-    return int(text) if text.isdigit() else 0
+    return whole_number(replica_set.annotations.get(names.REVISION, ""))
 
 
 def deadline_of(replica_set: ReplicaSetView) -> datetime | None:

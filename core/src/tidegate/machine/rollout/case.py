@@ -231,10 +231,14 @@ class Case:
 
     @cached_property
     def steps_changed(self) -> bool:
-        """Whether the steps were edited. A foreign hash over a spec that did not change since is adopted silently."""
+        """Whether the steps were edited. A foreign hash over a spec that did not change since is adopted silently.
+
+        While a spec is invalid its generation is observed without its steps being looked at, so nothing is adopted then.
+        """
         if self.status.current_step_hash == self.step_hash:
             return False
-        adopt = bool(self.status.current_step_hash) and self.generation_observed and not self.template_changed
+        looked_at = self.generation_observed and self.status.condition("InvalidSpec") is None
+        adopt = bool(self.status.current_step_hash) and looked_at and not self.template_changed
         return not adopt
 
     @cached_property
@@ -264,9 +268,22 @@ class Case:
 
     @cached_property
     def recorded_weight(self) -> int:
-        """The canary's share that every router accepted last; 0 where nothing was recorded."""
+        """The canary's share that every router accepted last, in parts of `total`; 0 where nothing was recorded.
+
+        What was recorded under another total, or written by a client, is brought into 0..total.
+        """
         weights = self.status.canary.weights
-        return weights.canary.weight if weights else 0
+        if weights is None:
+            return 0
+        whole = weights.canary.weight + weights.stable.weight + sum(side.weight for side in weights.additional)
+        share = weights.canary.weight * self.total // whole if whole > 0 else weights.canary.weight
+        return min(max(share, 0), self.total)
+
+    def carried_by(self, replica_set: ReplicaSetView) -> int:
+        """The share that was recorded for one version, in the parts that it was recorded in."""
+        weights = self.status.canary.weights
+        sides = (weights.canary, weights.stable, *weights.additional) if weights else ()
+        return sum(max(side.weight, 0) for side in sides if side.pod_template_hash == replica_set.pod_hash)
 
     @cached_property
     def situation(self) -> Situation:

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from tidegate.api.status import Condition, RolloutStatus
+from tidegate.machine.moments import later, rounded_up
 from tidegate.machine.plan import Event
 from tidegate.machine.rollout.annotations import deadline_of
 from tidegate.machine.rollout.case import Case
-from tidegate.machine.rollout.scaling import rounded_up
 
 
 @dataclass(slots=True)
@@ -224,7 +224,7 @@ def clock_runs(case: Case, conditions: Sequence[Condition]) -> bool:
 def deadline_ends(case: Case, progressing: Condition) -> datetime | None:
     """When the deadline is over; None where the condition has no time."""
     since = progressing.last_update_time
-    return since + timedelta(seconds=case.rollout.spec.progress_deadline_seconds) if since else None
+    return later(since, case.rollout.spec.progress_deadline_seconds) if since else None
 
 
 def timeout_text(case: Case) -> str:

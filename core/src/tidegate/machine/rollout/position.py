@@ -59,8 +59,16 @@ def target(case: Case) -> Target:
 
 
 def _routed_target(case: Case) -> Target:
-    sizes = Sizes(new=_routed_new(case), stable=case.replicas)
-    return Target(sizes, sizes)
+    goal = Sizes(new=_routed_new(case), stable=case.replicas)
+    return Target(goal, Sizes(max(goal.new, _still_needed(case)), goal.stable))
+
+
+def _still_needed(case: Case) -> int:
+    """Pods that the share needs which routers still send to the new version; one where a scale step wants fewer."""
+    if case.new is None or case.carried_by(case.new) == 0 or full(case):
+        return 0
+    needed = 1 if canary_scale(case) is not None else share(case.recorded_weight, case.replicas, case.total)
+    return min(case.new.spec_replicas, needed)
 
 
 def _routed_new(case: Case) -> int:

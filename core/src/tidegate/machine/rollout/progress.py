@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from tidegate.api import names
 from tidegate.api.status import PauseCondition, TrafficWeights, WeightDestination
+from tidegate.machine.moments import later, rounded_up
 from tidegate.machine.plan import Event
 from tidegate.machine.rollout.case import Case
 from tidegate.machine.rollout.draft import Draft
 from tidegate.machine.rollout.position import at_goal, enough, target
 from tidegate.machine.rollout.report import Report
-from tidegate.machine.rollout.scaling import rounded_up
 
 
 @dataclass(slots=True)
@@ -63,7 +63,7 @@ def make_progress(case: Case, draft: Draft, report: Report) -> Progress:
     elif progress.index == case.index and step_complete(case, report):
         _complete_step(case, progress)
     _pause_if_due(case, progress)
-    if not progress.pauses and not case.rollout.spec.paused:
+    if not progress.pauses and not case.rollout.spec.paused and not report.pending:
         progress.controller_pause = False
     return progress
 
@@ -132,7 +132,7 @@ def step_complete(case: Case, report: Report) -> bool:
 
 def weight_in_force(case: Case, report: Report) -> bool:
     """Whether this pass wrote or confirmed the step's weight. # differs: the reference does not see a guard's refusal."""
-    if not case.routed or target(case).goal.new == 0:
+    if not case.routed or (target(case).goal.new == 0 and case.recorded_weight == 0):
         return True
     return report.confirmed and report.verified is not False
 
@@ -157,7 +157,7 @@ def pause_ends(case: Case) -> datetime | None:
     started, pause = pause_started(case), case.step.pause if case.step else None
     if started is None or pause is None or pause.seconds is None:
         return None
-    return started + timedelta(seconds=pause.seconds)
+    return later(started, pause.seconds)
 
 
 def _complete_step(case: Case, progress: Progress) -> None:
@@ -190,7 +190,7 @@ def _pause_if_due(case: Case, progress: Progress) -> None:
 
 def _record_weights(case: Case, draft: Draft, report: Report, progress: Progress) -> None:
     """Note the weights once every router has accepted them; without routing there are none."""
-    if not case.routed:
+    if not case.routed or not case.seen.routers:
         progress.weights = None
         return
     if not report.confirmed or draft.weight is None:

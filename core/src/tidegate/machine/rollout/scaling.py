@@ -5,10 +5,9 @@ Source: argo-rollouts rollout/canary.go and rollout/replicaset.go; deviations ar
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
-
 from tidegate.api import names
 from tidegate.api.wire import write_time
+from tidegate.machine.moments import later, rounded_up
 from tidegate.machine.observed import ReplicaSetView
 from tidegate.machine.plan import DeleteReplicaSet, Event
 from tidegate.machine.rollout.annotations import deadline_of, revision_of
@@ -86,7 +85,7 @@ def _hold_aborted(case: Case, draft: Draft, new: ReplicaSetView) -> bool:
         return new.spec_replicas == 0 or abort_delay(case) == 0
     deadline = deadline_of(new)
     if deadline is None:
-        if case.separate_stable.available >= case.replicas and case.recorded_weight == 0:
+        if case.separate_stable.available >= case.replicas and _weight_is_gone(case):
             draft.edit(new).annotate(names.SCALE_DOWN_DEADLINE, _in(case, draft, abort_delay(case)))
         return True
     if deadline > case.now:
@@ -96,16 +95,17 @@ def _hold_aborted(case: Case, draft: Draft, new: ReplicaSetView) -> bool:
     return True
 
 
+def _weight_is_gone(case: Case) -> bool:
+    """Whether every router has recorded weight 0, and none has answered that it is not in force."""
+    weights = case.status.canary.weights
+    return case.recorded_weight == 0 and not (weights is not None and weights.verified is False)
+
+
 def _in(case: Case, draft: Draft, seconds: int) -> str:
     """A deadline that never ends early: persisted in whole seconds, rounded up."""
-    moment = rounded_up(case.now) + timedelta(seconds=seconds)
+    moment = later(rounded_up(case.now), seconds)
     draft.wakes.append(moment)
     return write_time(moment)
-
-
-def rounded_up(moment: datetime) -> datetime:
-    """The next whole second, or the moment itself if it is one."""
-    return moment if moment.microsecond == 0 else moment.replace(microsecond=0) + timedelta(seconds=1)
 
 
 # --- former revisions ---
@@ -115,18 +115,20 @@ def _drain_others(case: Case, draft: Draft) -> None:
     """Former revisions: pods that never came up go first, then the newest, within the room above the floor."""
     standing = [s for s in case.others if s.spec_replicas > 0]
     for replica_set in standing:
-        if replica_set.available < replica_set.spec_replicas and deadline_of(replica_set) is None:
+        idle = deadline_of(replica_set) is None and case.carried_by(replica_set) == 0
+        if replica_set.available < replica_set.spec_replicas and idle:
             _resize(case, draft, replica_set, replica_set.available, "unavailable pods of a former revision")
     spare = sum(s.available for s in case.owned) - case.bounds.floor
     granted = 0
     for replica_set in sorted(standing, key=revision_of, reverse=True):
         if replica_set.name in draft.sizes() or referenced(case, replica_set):
             continue
-        if spare <= 0:
-            break
+        if spare <= 0 and deadline_of(replica_set) is None:
+            continue
         granted, wanted = _former_size(case, draft, replica_set, granted)
-        size = max(wanted, replica_set.spec_replicas - spare)
-        spare -= replica_set.spec_replicas - size
+        up = min(replica_set.available, replica_set.spec_replicas)  # pods that are not available cost nothing
+        size = max(wanted, up - max(spare, 0)) if wanted < replica_set.spec_replicas else wanted
+        spare -= max(0, up - size)
         _resize(case, draft, replica_set, size, "former revision")
 
 

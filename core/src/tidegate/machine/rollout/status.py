@@ -9,6 +9,7 @@ from typing import Any
 
 from tidegate.api.status import Condition, RolloutStatus
 from tidegate.machine.merge import merge_patch
+from tidegate.machine.moments import later, rounded_up
 from tidegate.machine.plan import Event, Settled
 from tidegate.machine.rollout import conditions as judged
 from tidegate.machine.rollout.case import Case
@@ -16,9 +17,9 @@ from tidegate.machine.rollout.draft import Draft
 from tidegate.machine.rollout.phase import phase_of
 from tidegate.machine.rollout.progress import Progress, pause_ends
 from tidegate.machine.rollout.report import Report
-from tidegate.machine.rollout.scaling import rounded_up
 from tidegate.machine.selectors import selector_text
 
+A_MOMENT_S = 0.001
 # Present with a meaning of their own although zero: pointers in the API's Go types.
 _ZERO_COUNTS = frozenset({"currentStepIndex", "collisionCount", "weight", "verified", "index"})
 
@@ -169,13 +170,14 @@ def _wake_at(case: Case, draft: Draft, after: RolloutStatus, report: Report) -> 
     moments = list(draft.wakes)
     if report.retry_after_s:
         moments.append(case.now + timedelta(seconds=report.retry_after_s))
-    if (ends := _pause_end(case, after)) is not None:
-        moments.append(max(ends, case.now) + timedelta(milliseconds=1))  # a pause ends strictly after its time
+    ends = _pause_end(case, after)
+    if ends is not None and not (report.pending and ends < case.now):
+        moments.append(later(max(ends, case.now), A_MOMENT_S))  # a pause ends strictly after its time
     progressing = next((c for c in after.conditions if c.type == "Progressing"), None)
     if progressing is not None and _stuck_check_due(case, after, progressing):
         moment = judged.deadline_ends(case, progressing)
         if moment is not None:
-            moments.append(max(moment + timedelta(milliseconds=1), case.now + timedelta(seconds=1)))
+            moments.append(max(later(moment, A_MOMENT_S), case.now + timedelta(seconds=1)))
     return min(moments, default=None)
 
 
@@ -186,11 +188,8 @@ def _pause_end(case: Case, after: RolloutStatus) -> datetime | None:
     index = after.current_step_index
     if index is None or index >= case.step_count or (pause := case.steps[index].pause) is None or pause.seconds is None:
         return None
-    return (
-        pause_ends(case)
-        if index == case.index and pause_ends(case)
-        else after.pause_conditions[-1].start_time + timedelta(seconds=pause.seconds)
-    )
+    known = pause_ends(case) if index == case.index else None
+    return known or later(after.pause_conditions[-1].start_time, pause.seconds)
 
 
 def _stuck_check_due(case: Case, after: RolloutStatus, progressing: Condition) -> bool:

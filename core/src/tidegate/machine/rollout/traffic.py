@@ -20,6 +20,7 @@ from tidegate.machine.plan import (
     UpdateHash,
     VerifyWeights,
 )
+from tidegate.machine.rollout.annotations import deadline_of
 from tidegate.machine.rollout.case import Case
 from tidegate.machine.rollout.draft import Draft
 from tidegate.machine.rollout.position import at_goal, enough, weight_at
@@ -43,10 +44,12 @@ def route_traffic(case: Case, draft: Draft) -> None:
     if not case.routed:
         return
     routes = _routes_in_force(case)
+    weight = desired_weight(case)
+    calm = _calm(case, weight)
     for router in case.seen.routers:
         if router.can & {Capability.HEADER, Capability.MIRROR}:
-            draft.act(RemoveManagedRoutes(router.name, frozenset(routes), why="routes not in force go first"))
-    weight = desired_weight(case)
+            keep = frozenset(routes)
+            draft.act(RemoveManagedRoutes(router.name, keep, go_on=calm, why="routes not in force go first"))
     draft.held = _short_of_stable(case, weight)
     if draft.held:
         draft.notes.append(draft.held)
@@ -57,11 +60,17 @@ def route_traffic(case: Case, draft: Draft) -> None:
         _ask(case, draft, router, weights, tuple(routes.values()))
 
 
+def _calm(case: Case, weight: int) -> bool:
+    """Whether the canary's share does not grow in this pass."""
+    return weight <= case.recorded_weight
+
+
 def desired_weight(case: Case) -> int:
     """The canary's share: the first row that applies (rollout.md 3.13, T2 to T9).
 
     # differs: behind the last step the canary gets everything only with the pods for it; the reference sends 100 % to one
-    pod after a rollback within the window (#3941, #4852).
+    pod after a rollback within the window (#3941, #4852). A step that lowers the weight needs no pods for it: the weight
+    goes first, then the pods; the reference takes the pods away while the router still sends them requests.
     """
     if case.promoted or case.aborted or case.new_available == 0:
         return 0
@@ -71,7 +80,8 @@ def desired_weight(case: Case) -> int:
         return 0
     if case.step is None:
         return case.total if enough(case, case.new, case.replicas) else case.recorded_weight
-    return weight_at(case, case.index if at_goal(case) else case.index - 1)
+    now, before = weight_at(case, case.index), weight_at(case, case.index - 1)
+    return now if at_goal(case) else min(now, before)
 
 
 def _short_of_stable(case: Case, weight: int) -> str:
@@ -92,28 +102,34 @@ def hashes(case: Case) -> Hashes:
 
 
 def _ask(case: Case, draft: Draft, router: RouterView, weights: Weights, routes: tuple[Route, ...]) -> None:
-    who, now = router.name, hashes(case)
+    who, now, calm = router.name, hashes(case), _calm(case, weights.canary)
     why = f"canary {weights.canary} of {weights.total}"
     if Capability.HASH in router.can:
         if case.new_available == 0 and case.recorded_weight > 0:
             # Zero before the hash moves: otherwise the old share falls on a subset without pods (#4564, #4612).
-            draft.act(SetWeights(who, weights, now, early=True, why=why))
-        draft.act(UpdateHash(who, now, why="subsets follow the revisions"))
-    draft.act(SetWeights(who, weights, now, why=why))
+            draft.act(SetWeights(who, weights, now, early=True, go_on=calm, why=why))
+        draft.act(UpdateHash(who, now, go_on=calm, why="subsets follow the revisions"))
+    draft.act(SetWeights(who, weights, now, go_on=calm, why=why))
     for route in routes:
         if isinstance(route, HeaderRoute):
-            draft.act(SetHeaderRoute(who, route, why="in force at this step"))
+            draft.act(SetHeaderRoute(who, route, go_on=calm, why="in force at this step"))
         else:
-            draft.act(SetMirrorRoute(who, route, why="in force at this step"))
+            draft.act(SetMirrorRoute(who, route, go_on=calm, why="in force at this step"))
     if Capability.VERIFY in router.can and verification_due(case, weights.canary):
         last = case.step is None and weights.canary == case.total
         draft.act(VerifyWeights(who, weights, required=last, why="a weight counts once it was read back"))
 
 
 def verification_due(case: Case, weight: int) -> bool:
-    """Whether to read the weights back: at a setWeight step, and at the end; clouds limit how often one may ask."""
+    """Whether to read the weights back; clouds limit how often one may ask.
+
+    At a setWeight step, at the end, and after an abort until the aborted version's delay has begun: it begins once weight
+    0 is in force.
+    """
     if case.initial or case.promoted:
         return False
+    if case.aborted:
+        return case.new is not None and case.new.spec_replicas > 0 and deadline_of(case.new) is None
     if case.step is None:
         return weight == case.total
     return case.step.set_weight is not None

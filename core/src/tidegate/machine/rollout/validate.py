@@ -15,6 +15,7 @@ from tidegate.api.rollout import Canary, Rollout, RolloutSpec, TrafficRouting
 from tidegate.api.steps import Step
 from tidegate.machine.observed import Observed, Problem, RouterView
 from tidegate.machine.rollout.validate_steps import step_problems
+from tidegate.machine.selectors import OPERATORS, selects
 from tidegate.machine.traffic import Capability
 
 STRATEGY = "spec.strategy"
@@ -59,10 +60,14 @@ def _selector_and_template(spec: RolloutSpec) -> Iterator[Problem]:
         yield Problem("spec.selector", "Rollout has missing field '.spec.selector'")
         return
     labels = ((spec.template or {}).get("metadata") or {}).get("labels") or {}
-    wanted = spec.selector.get("matchLabels") or {}
-    if not wanted and not spec.selector.get("matchExpressions"):
+    expressions = spec.selector.get("matchExpressions") or []
+    for index, expression in enumerate(expressions):
+        if expression.get("operator") not in OPERATORS:
+            path = f"spec.selector.matchExpressions[{index}].operator"
+            yield _invalid(path, expression.get("operator"), "not a valid selector operator")
+    if not spec.selector.get("matchLabels") and not expressions:
         yield _invalid("spec.selector", spec.selector, "empty selector is invalid for deployment")
-    elif any(labels.get(key) != value for key, value in wanted.items()):
+    elif not selects(spec.selector, labels):
         yield _invalid("spec.template.metadata.labels", labels, "`selector` does not match template `labels`")
     pod = (spec.template or {}).get("spec") or {}
     if not pod.get("containers"):
@@ -100,16 +105,19 @@ def _canary(canary: Canary, routers: tuple[RouterView, ...]) -> Iterator[Problem
 
 
 def _surge(canary: Canary) -> Iterator[Problem]:
-    try:
-        surge, unavailable = intstr.percentage(canary.surge), intstr.percentage(canary.unavailable)
-    except ValueError as error:
-        yield _invalid(f"{STRATEGY}.maxSurge", canary.surge, str(error))
-        return
+    for name, value in (("maxSurge", canary.surge), ("maxUnavailable", canary.unavailable)):
+        path = f"{STRATEGY}.{name}"
+        try:
+            share = intstr.percentage(value)
+        except ValueError as error:
+            yield _invalid(path, value, str(error))
+            continue
+        if share is None and int(value) < 0:
+            yield _invalid(path, value, "must be greater than or equal to 0")
+        if name == "maxUnavailable" and share is not None and share > 100:
+            yield _invalid(path, value, "must not be greater than 100%")
     if intstr.is_zero(canary.surge) and intstr.is_zero(canary.unavailable):
         yield _invalid(f"{STRATEGY}.maxSurge", canary.surge, "MaxSurge and MaxUnavailable both can not be zero")
-    for name, share in (("maxSurge", surge), ("maxUnavailable", unavailable)):
-        if name == "maxUnavailable" and share is not None and share > 100:
-            yield _invalid(f"{STRATEGY}.{name}", canary.unavailable, "must not be greater than 100%")
 
 
 def _without_routing(canary: Canary) -> Iterator[Problem]:
@@ -132,6 +140,9 @@ def _with_routing(canary: Canary, routing: TrafficRouting, routers: tuple[Router
             True,
             "Canary dynamicStableScale cannot be used with scaleDownDelaySeconds",
         )
+    if routing.max_traffic_weight is not None and routing.max_traffic_weight < 1:
+        path = f"{STRATEGY}.trafficRouting.maxTrafficWeight"
+        yield _invalid(path, routing.max_traffic_weight, "must be greater than or equal to 1")
     needs_services = [r for r in routers if Capability.NO_SERVICES not in r.can]
     if needs_services and not (canary.canary_service and canary.stable_service):
         yield _invalid(

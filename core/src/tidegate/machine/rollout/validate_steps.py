@@ -50,7 +50,11 @@ def _values(path: str, step: Step, canary: Canary) -> Iterator[Problem]:
         yield Problem(f"{path}.setWeight", f"SetWeight needs to be between 0 and {total}", json.dumps(step.set_weight))
     if step.pause is not None and step.pause.seconds is not None and step.pause.seconds < 0:
         yield Problem(f"{path}.pause.duration", "Duration needs to be greater than 0", "-1")
-    if step.set_canary_scale is not None and routing is None:
+    scale = step.set_canary_scale
+    for field, value in (("weight", scale.weight), ("replicas", scale.replicas)) if scale is not None else ():
+        if value is not None and value < 0:
+            yield Problem(f"{path}.setCanaryScale.{field}", "must be greater than or equal to 0", json.dumps(value))
+    if scale is not None and routing is None:
         yield Problem("spec.strategy.trafficRouting", "SetCanaryScale requires TrafficRouting to be set")
 
 
