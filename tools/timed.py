@@ -24,7 +24,8 @@ def main() -> int:
     name, *command = sys.argv[1:]
     started = time.monotonic()
     code = run(command)
-    result = "ok" if code == 0 else f"FAILED (exit code {code})"
+    interrupted = 128 + signal.SIGINT
+    result = {0: "ok", interrupted: "interrupted"}.get(code, f"FAILED (exit code {code})")
     print(f"{name}: {result} in {time.monotonic() - started:.1f} s", flush=True)
     return code
 
