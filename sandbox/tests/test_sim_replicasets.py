@@ -132,12 +132,13 @@ def test_scale_down_takes_pods_that_are_not_ready_first(bench: Bench) -> None:
     assert set(bench.pods()) == set(others)
 
 
-def test_scale_down_takes_the_youngest_of_equals(bench: Bench) -> None:
+@pytest.mark.parametrize("gap_s", [60, 0.3], ids=["by their times", "within one second by their arrival"])
+def test_scale_down_takes_the_youngest_of_equals(bench: Bench, gap_s: float) -> None:
     bench.create(3)
-    bench.world.advance(60)
+    bench.world.advance(gap_s)
     old = set(bench.pods())
     bench.scale(6)
-    bench.world.advance(60)
+    bench.world.advance(gap_s)
     bench.scale(3)
     assert set(bench.pods()) == old
 

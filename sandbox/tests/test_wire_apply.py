@@ -295,15 +295,13 @@ def test_a_managers_own_fields_survive_another_managers_forced_apply_or_change_h
         assert "f:replicas" in fields_of(left, "ann")["f:spec"]
 
 
-def test_create_owns_every_field_and_marks_maps_and_items() -> None:
+def test_create_marks_maps_and_items_but_not_what_the_kind_always_has() -> None:
     config = with_containers({"name": "web", "image": "w"}) | {"metadata": {"name": "web", "labels": {"a": "b"}}}
     made = track_update(None, config, updating("kubectl-create"), DEPLOYMENT)
     assert fields_of(made, "kubectl-create") == {
         "f:metadata": {"f:labels": {".": {}, "f:a": {}}},
         "f:spec": {
-            "f:template": {
-                "f:spec": {"f:containers": {".": {}, 'k:{"name":"web"}': {".": {}, "f:image": {}, "f:name": {}}}}
-            }
+            "f:template": {"f:spec": {"f:containers": {'k:{"name":"web"}': {".": {}, "f:image": {}, "f:name": {}}}}}
         },
     }
 

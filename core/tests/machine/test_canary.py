@@ -570,3 +570,9 @@ def test_whatever_clients_write_into_the_status_is_judged(a_rollout: Build, stat
     world = a_rollout([weight(20), {"pause": {"duration": 5}}], routed=True).image("v2").run()
     world.client(**status).run()
     assert world.phase[0] in ("Healthy", "Paused", "Progressing")
+
+
+def test_a_scale_step_of_no_pods_takes_the_weight_first(a_rollout: Build) -> None:
+    steps = [weight(10), {"setCanaryScale": {"replicas": 0}}, PAUSE]
+    world = a_rollout(steps, routed=True).image("v2").run()
+    assert (world.status["currentStepIndex"], world.weights[-1][0], world.pair()) == (2, 0, (0, 10))

@@ -116,3 +116,25 @@ def test_a_pod_hash_is_a_valid_label_and_differs_after_a_collision(digest: str, 
 
 def test_json_is_escaped_as_go_does() -> None:
     assert go_json({"b": "<&>", "a": [1, None]}) == '{"b":"\\u003c\\u0026\\u003e","a":[1,null]}'
+
+
+@pytest.mark.parametrize("note", ["{bad", "[]", "null", '{"labels":5}', "[" * 100_000], ids=lambda text: text[:12])
+def test_a_garbled_note_of_injected_metadata_counts_as_none(note: str) -> None:
+    assert template_digest(TEMPLATE, note) == template_digest(TEMPLATE)
+
+
+@pytest.mark.parametrize(
+    "extra",
+    [
+        {"affinity": "x"},
+        {"affinity": {"podAntiAffinity": "x"}},
+        {"ephemeralContainers": [1]},
+        {"containers": [{"name": "app", "livenessProbe": "http"}]},
+        {"containers": [{"name": "app", "livenessProbe": {"httpGet": "x"}, "ports": "x", "imagePullPolicy": {}}]},
+        {"volumes": "x"},
+    ],
+    ids=lambda extra: str(extra)[:50],
+)
+def test_a_template_of_an_unheard_of_form_has_a_digest_of_its_own(extra: dict[str, Any]) -> None:
+    odd = {**TEMPLATE, "spec": {**TEMPLATE["spec"], **extra}}
+    assert template_digest(odd) != template_digest(TEMPLATE)

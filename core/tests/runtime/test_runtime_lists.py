@@ -49,3 +49,11 @@ def test_a_list_without_its_end_is_no_list() -> None:
     _, found = listed("GET things", b'{"metadata":{"resourceVersion":"7"},"items":[{"a":1}')
     with pytest.raises(Transient):
         list(found)
+
+
+def test_an_object_that_is_nested_too_deeply_is_left_out_alone(caplog: pytest.LogCaptureFixture) -> None:
+    deep = "[" * 20_000 + "]" * 20_000
+    text = f'{{"metadata":{{"resourceVersion":"7"}},"items":[{{"a":1}},{{"deep":{deep},"s":"}}\\""}},{{"b":2}}]}}'
+    _, found = listed("GET things", text.encode())
+    assert list(found) == [{"a": 1}, {"b": 2}]
+    assert "nested too deeply" in caplog.text

@@ -120,3 +120,17 @@ def test_an_own_write_is_told_from_somebody_elses() -> None:
     assert writes.is_echo(ROLLOUTS, "ns", "app", "12")
     assert not writes.is_echo(ROLLOUTS, "ns", "app", "13")
     assert not writes.is_echo(ROLLOUTS, "ns", "other", "12")
+
+
+def test_one_object_that_cannot_be_read_costs_no_other(caplog: pytest.LogCaptureFixture) -> None:
+    def project(manifest: dict[str, Any]) -> str:
+        if manifest["metadata"]["name"] == "odd":
+            raise ValueError("unheard of")
+        return str(manifest["metadata"]["name"])
+
+    store = Store(project)
+    made = [{"metadata": {"name": name, "namespace": "ns", "resourceVersion": "1"}} for name in ("a", "odd", "b")]
+    assert [change.entry.name for change in store.replace(made, "1")] == ["a", "b"]
+    assert store.put({"metadata": {"name": "odd", "namespace": "ns", "resourceVersion": "2"}}) is None
+    assert "ns/odd cannot be read" in caplog.text
+    assert store.heard("ns") == "2"

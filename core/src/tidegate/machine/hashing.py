@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from tidegate.api import names
@@ -39,6 +39,7 @@ _PROBE_DEFAULTS: dict[str, Json] = {
 _ZERO_IS_ABSENT = frozenset(
     {"hostNetwork", "hostPID", "hostIPC", "stdin", "stdinOnce", "tty", "readOnly", "initialDelaySeconds", "hostPort"}
 )
+_MARKS = ("labels", "annotations")
 _PROBES = ("livenessProbe", "readinessProbe", "startupProbe")
 _CONTAINER_LISTS = ("containers", "initContainers", "ephemeralContainers")
 
@@ -53,17 +54,40 @@ def template_digest(template: Mapping[str, Any], injected: str = "") -> str:
 
 
 def canonical_template(template: Mapping[str, Any], injected: str = "") -> dict[str, Any]:
-    """The part of a pod template that decides what runs, without defaults and empty values."""
-    metadata = template.get("metadata") or {}
-    added = json.loads(injected) if injected else {}
-    spec = _canonical_pod(template.get("spec") or {})
-    kept = {
-        part: _without(
-            metadata.get(part) or {}, {*(added.get(part) or {}), *([names.POD_HASH] if part == "labels" else [])}
-        )
-        for part in ("labels", "annotations")
-    }
+    """The part of a pod template that decides what runs, without defaults and empty values.
+
+    Whatever has another form than Kubernetes would accept is kept as it is: the API server is the one to refuse it.
+    """
+    added = _injected(injected)
+    metadata = template.get("metadata")
+    metadata = metadata if isinstance(metadata, Mapping) else {}
+    kept: dict[str, Json] = {}
+    for part in _MARKS:
+        marks = {*added.get(part, {}), *([names.POD_HASH] if part == "labels" else [])}
+        found = metadata.get(part)
+        kept[part] = _without(found, marks) if isinstance(found, Mapping) else found
+    spec = _mapped(template.get("spec"), _canonical_pod)
     return {"metadata": _pruned(kept) or {}, "spec": _pruned(spec) or {}}
+
+
+def _injected(text: str) -> dict[str, Mapping[str, Any]]:
+    """The labels and annotations that the controller has put on a template; nothing where the note of it was garbled."""
+    try:
+        found = json.loads(text) if text else {}
+    except (ValueError, RecursionError):
+        return {}
+    parts = found.items() if isinstance(found, Mapping) else ()
+    return {part: value for part, value in parts if isinstance(value, Mapping)}
+
+
+def _mapped(value: Json, change: Callable[[Mapping[str, Any]], Json]) -> Json:
+    """`value` changed where it is a mapping, and as it is where it is not."""
+    return change(value) if isinstance(value, Mapping) else value
+
+
+def _each(value: Json, change: Callable[[Mapping[str, Any]], Json]) -> Json:
+    """Every mapping of a list changed; what is no list stays."""
+    return [_mapped(item, change) for item in value] if isinstance(value, list) else value
 
 
 def pod_hash(digest: str, collisions: int | None) -> str:
@@ -106,12 +130,9 @@ def _canonical_pod(spec: Mapping[str, Any]) -> dict[str, Any]:
     if pod.get("serviceAccount") == pod.get("serviceAccountName"):
         pod.pop("serviceAccount", None)
     for key in _CONTAINER_LISTS:
-        if pod.get(key):
-            pod[key] = [_canonical_container(container) for container in pod[key]]
-    if pod.get("affinity"):
-        pod["affinity"] = _without_injected_term(pod["affinity"])
-    if isinstance(pod.get("volumes"), list):
-        pod["volumes"] = [_canonical_volume(volume) for volume in pod["volumes"]]
+        pod[key] = _each(pod.get(key), _canonical_container)
+    pod["affinity"] = _mapped(pod.get("affinity"), _without_injected_term)
+    pod["volumes"] = _each(pod.get("volumes"), _canonical_volume)
     return pod
 
 
@@ -119,18 +140,16 @@ def _canonical_container(container: Mapping[str, Any]) -> dict[str, Any]:
     plain = _without_defaults(container, _CONTAINER_DEFAULTS)
     if plain.get("imagePullPolicy") == _default_pull_policy(str(plain.get("image", ""))):
         plain.pop("imagePullPolicy", None)
-    if plain.get("ports"):
-        plain["ports"] = [_without_defaults(port, {"protocol": "TCP"}) for port in plain["ports"]]
+    plain["ports"] = _each(plain.get("ports"), lambda port: _without_defaults(port, {"protocol": "TCP"}))
     for probe in _PROBES:
-        if plain.get(probe):
-            plain[probe] = _canonical_probe(plain[probe])
+        plain[probe] = _mapped(plain.get(probe), _canonical_probe)
     return plain
 
 
 def _canonical_probe(probe: Mapping[str, Any]) -> dict[str, Any]:
     plain = _without_defaults(probe, _PROBE_DEFAULTS)
-    if plain.get("httpGet"):
-        plain["httpGet"] = _without_defaults(plain["httpGet"], {"scheme": "HTTP", "path": "/"})
+    request = {"scheme": "HTTP", "path": "/"}
+    plain["httpGet"] = _mapped(plain.get("httpGet"), lambda found: _without_defaults(found, request))
     return plain
 
 
@@ -160,10 +179,15 @@ def _without_defaults(mapping: Mapping[str, Any], defaults: Mapping[str, Any]) -
 
 def _without_injected_term(affinity: Mapping[str, Any]) -> dict[str, Any]:
     """Without the anti-affinity terms that the controller has put there; they carry the hash label."""
-    apart = dict(affinity.get("podAntiAffinity") or {})
-    for key in ("requiredDuringSchedulingIgnoredDuringExecution", "preferredDuringSchedulingIgnoredDuringExecution"):
-        apart[key] = [term for term in apart.get(key) or [] if names.POD_HASH not in _compact(term)]
-    return {**affinity, "podAntiAffinity": apart}
+
+    def apart(terms: Mapping[str, Any]) -> dict[str, Any]:
+        return {key: _without_marked(value) if isinstance(value, list) else value for key, value in terms.items()}
+
+    return {**affinity, "podAntiAffinity": _mapped(affinity.get("podAntiAffinity"), apart)}
+
+
+def _without_marked(terms: list[Json]) -> list[Json]:
+    return [term for term in terms if names.POD_HASH not in _compact(term)]
 
 
 def _pruned(value: Json) -> Json:

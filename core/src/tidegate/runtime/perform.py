@@ -52,6 +52,7 @@ from tidegate.runtime.observe import Sight
 log = logging.getLogger(__name__)
 
 Manifest = dict[str, Any]
+GONE_S = 0.1  # until the Rollout's own watch has told of its end
 
 # Errors that say something about the moment, not about the Rollout; they are told once they last.
 PASSING = (Conflict, TooManyRequests, Transient)
@@ -140,6 +141,7 @@ class Performer:
 
     def _create(self, action: CreateReplicaSet) -> Outcome:
         namespace = self._sight.rollout.metadata.namespace
+        self._still_there()
         try:
             self._cluster.create(REPLICA_SETS, namespace, dict(action.manifest))
         except AlreadyExists as error:
@@ -174,10 +176,7 @@ class Performer:
         metadata = self._sight.rollout.metadata
         if not adopt:
             return {"$patch": "delete", "uid": metadata.uid}
-        live = self._cluster.read_live(ROLLOUTS, metadata.namespace, metadata.name)
-        # An owner that was deleted and made again under its name would leave the set to the garbage collector.
-        if live is None or live["metadata"]["uid"] != metadata.uid or "deletionTimestamp" in live["metadata"]:
-            raise Conflict(f"rollouts {metadata.namespace}/{metadata.name}: gone, or being deleted; nothing is adopted")
+        self._still_there()
         return {
             "apiVersion": names.API_VERSION,
             "kind": names.ROLLOUT,
@@ -186,6 +185,16 @@ class Performer:
             "controller": True,
             "blockOwnerDeletion": True,
         }
+
+    def _still_there(self) -> None:
+        """Raises Pending where the Rollout itself is gone: the watch of another kind may have been faster than its own.
+
+        A set made or adopted for an owner that was deleted, even if made again under its name, is the garbage collector's.
+        """
+        metadata = self._sight.rollout.metadata
+        live = self._cluster.read_live(ROLLOUTS, metadata.namespace, metadata.name)
+        if live is None or live["metadata"]["uid"] != metadata.uid or "deletionTimestamp" in live["metadata"]:
+            raise Pending(f"rollout {metadata.namespace}/{metadata.name} is gone, or being deleted", after_s=GONE_S)
 
     def _delete(self, action: DeleteReplicaSet) -> Outcome:
         try:

@@ -5,6 +5,7 @@ Values are frozen by convention: whoever wants to edit one copies it first. Only
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -16,6 +17,9 @@ T = TypeVar("T")
 Manifest = dict[str, Any]
 Key = tuple[str, str]  # namespace, name
 IndexOf = Callable[[Manifest], Iterable[str]]
+
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +101,7 @@ class Store(Generic[T]):
         with self._lock:
             gone = [key for key in self._entries if key not in fresh and (not scope or key[0] == scope)]
             changes = [Change(self._drop(key), None) for key in gone]
-            changes += [change for made in fresh.values() if (change := self._take(made)) is not None]
+            changes += [change for made in fresh.values() if made and (change := self._take(made)) is not None]
             self._heard[scope] = resource_version
             return changes
 
@@ -109,7 +113,8 @@ class Store(Generic[T]):
             self.advance(version, scope)
             if known is not None and known.resource_version != version and at_least(known.resource_version, version):
                 return None  # a late duplicate
-            return self._take(self._made(manifest))
+            made = self._made(manifest)
+            return self._take(made) if made is not None else None
 
     def remove(self, manifest: Manifest, scope: str = "") -> Change[T] | None:
         """Take a deletion from a watch; None where the object is unknown, or known in a newer version."""
@@ -127,12 +132,19 @@ class Store(Generic[T]):
             if not at_least(self._heard.get(scope, ""), resource_version):
                 self._heard[scope] = resource_version
 
-    def _made(self, manifest: Manifest) -> _Made[T]:
-        """What is kept of an object, and under which index values."""
+    def _made(self, manifest: Manifest) -> _Made[T] | None:
+        """What is kept of an object, and under which index values; None where it cannot be read.
+
+        One object of a form that nobody foresaw must not blind the watch to all others: it stays as it was known.
+        """
         metadata = manifest["metadata"]
         uid, version = str(metadata.get("uid", "")), str(metadata.get("resourceVersion", ""))
-        values = {name: tuple(index_of(manifest)) for name, index_of in self._index_of.items()}
-        return _Made(Entry(*_key(manifest), uid, version, self._project(manifest)), values)
+        try:
+            values = {name: tuple(index_of(manifest)) for name, index_of in self._index_of.items()}
+            return _Made(Entry(*_key(manifest), uid, version, self._project(manifest)), values)
+        except Exception:
+            log.exception("store: %s/%s cannot be read; it is left as it was", *_key(manifest))
+            return None
 
     def _take(self, made: _Made[T]) -> Change[T] | None:
         entry = made.entry

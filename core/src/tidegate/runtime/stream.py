@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import logging
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -15,12 +16,15 @@ from tidegate.runtime.answers import error_in_watch
 from tidegate.runtime.collecting import collection_paused
 from tidegate.runtime.kinds import Address
 
+log = logging.getLogger(__name__)
+
 Manifest = dict[str, Any]
 
 # Decoding a list this large makes so many objects that the cyclic collector takes three quarters of the time.
 LARGE_BODY = 256 * 1024
 READ_AT_ONCE = 64 * 1024
 _ITEMS = re.compile(r'"items"\s*:\s*\[')
+_TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\]]')
 _GAP = re.compile(r"[\s,]*")
 
 
@@ -42,8 +46,14 @@ class Watch:
         while chunk := self._read():
             *lines, pending = (pending + chunk).split(b"\n")
             for line in lines:
-                if line.strip():
-                    yield self._event(line)
+                if not line.strip():
+                    continue
+                try:
+                    event = self._event(line)
+                except RecursionError:
+                    log.error("watch %s: an object is nested too deeply to be read; it is left out", self._target)
+                    continue
+                yield event
 
     def interrupt(self) -> None:
         """End the stream from another thread; the reader sees its end."""
@@ -96,10 +106,25 @@ def _items(what: str, text: str, at: int) -> Iterator[Manifest]:
     decode = json.JSONDecoder().raw_decode
     try:
         while not text.startswith("]", at := _GAP.match(text, at).end()):  # type: ignore[union-attr]
-            item, at = decode(text, at)
+            try:
+                item, at = decode(text, at)
+            except RecursionError:
+                log.error("%s: an object is nested too deeply to be read; it is left out", what)
+                at = _end_of(text, at)
+                continue
             yield item
     except ValueError as error:
         raise Transient(f"{what}: the answer is not JSON: {error}") from error
+
+
+def _end_of(text: str, at: int) -> int:
+    """Where the JSON value that begins at `at` ends, however deep it is. Raises ValueError where it does not end."""
+    depth = 0
+    for token in _TOKEN.finditer(text, at):
+        depth += {"{": 1, "[": 1, "}": -1, "]": -1}.get(token.group(), 0)
+        if depth == 0:
+            return token.end()
+    raise ValueError("the list breaks off")
 
 
 def cause_of(error: Exception) -> str:

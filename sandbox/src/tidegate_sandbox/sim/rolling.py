@@ -89,14 +89,12 @@ def scale_in_proportion(bounds: Bounds, everything: Sequence[Manifest]) -> Sizes
     active = [one for one in everything if wanted_replicas(one) > 0]
     total = sum(wanted_replicas(one) for one in active)
     allowed = bounds.most if bounds.replicas > 0 else 0
-    to_add = added = 0
-    to_add = allowed - total
+    to_add, added = allowed - total, 0
     order = sorted(active, key=lambda one: one["metadata"].get("creationTimestamp", ""), reverse=to_add > 0)
     order.sort(key=wanted_replicas, reverse=True)
     sizes: Sizes = {}
     for one in order:
-        share = _share(one, bounds, allowed) if to_add else 0
-        left = to_add - added
+        share, left = _share(one, bounds, allowed), to_add - added
         share = max(0, min(share, left)) if to_add > 0 else min(0, max(share, left))
         sizes[name_of(one)] = wanted_replicas(one) + share
         added += share

@@ -14,7 +14,7 @@ from typing import Any
 
 from tidegate_sandbox.contracts import Manifest
 from tidegate_sandbox.errors import BadRequest
-from tidegate_sandbox.wire.schemas import Schema, Shape
+from tidegate_sandbox.wire.schemas import MISSING, Schema, Shape
 
 Path = tuple[str, ...]
 FieldSet = frozenset[Path]
@@ -125,10 +125,6 @@ class Difference:
         return frozenset(self.added | self.modified)
 
 
-# Tells "the field is not there" from an explicit null.
-ABSENT = object()
-
-
 def difference(before: object, after: object, schema: Schema) -> Difference:
     """How `after` differs from `before`; a list that is atomic differs as a whole."""
     found = Difference()
@@ -142,36 +138,33 @@ def _compare(before: Any, after: Any, schema: Schema, path: Path, found: Differe
         return
     left, right = _children(before, schema), _children(after, schema)
     for element in left | right:
-        was, now = left.get(element, ABSENT), right.get(element, ABSENT)
-        if not element.startswith("f:"):
-            _compare(was, now, schema.item(), (*path, element), found)
-            continue
-        child = schema.field(element[2:])
-        if child.always_there and schema.names(element[2:]):
-            was, now = _there(was, now), _there(now, was)
+        was, now, child = left.get(element, MISSING), right.get(element, MISSING), schema.item()
+        if element.startswith("f:"):
+            absent, child = schema.absent(element[2:]), schema.field(element[2:])
+            was, now = _there(was, now, absent), _there(now, was, absent)
         _compare(was, now, child, (*path, element), found)
     # Two values of different shapes, such as an object where a string was, count as a change of the whole.
-    if before is ABSENT:
+    if before is MISSING:
         found.added.add(path)
-    elif after is ABSENT:
+    elif after is MISSING:
         found.removed.add(path)
 
 
-def _there(value: Any, other: Any) -> Any:
-    """An absent struct as the empty one it stands for, when there is a struct on the other side."""
-    return {} if value is ABSENT and isinstance(other, dict) else value
+def _there(value: Any, other: Any, absent: Any) -> Any:
+    """What stands for an absent struct or list when there is one on the other side."""
+    return absent if value is MISSING and isinstance(other, dict | list) else value
 
 
 def _is_leaf(before: Any, after: Any, schema: Schema) -> bool:
-    shapes = {schema.shape(value) for value in (before, after) if value is not ABSENT and value is not None}
-    empty = all(value is ABSENT or value is None or value in ({}, []) for value in (before, after))
+    shapes = {schema.shape(value) for value in (before, after) if value is not MISSING and value is not None}
+    empty = all(value is MISSING or value is None or value in ({}, []) for value in (before, after))
     return empty or Shape.LEAF in shapes or len(shapes) != 1
 
 
 def _compare_leaves(before: Any, after: Any, path: Path, found: Difference) -> None:
-    if before is ABSENT:
+    if before is MISSING:
         found.added.add(path)
-    elif after is ABSENT:
+    elif after is MISSING:
         found.removed.add(path)
     elif before != after or type(before) is not type(after):
         found.modified.add(path)

@@ -25,8 +25,14 @@ JOB_STATES_BEHIND_DELETION = [
     ("SuccessCriteriaMet", "SuccessCriteriaMet"),
 ]
 
+# In the order in which they are listed.
+ACCESS_MODES = {"ReadWriteOnce": "RWO", "ReadOnlyMany": "ROX", "ReadWriteMany": "RWX", "ReadWriteOncePod": "RWOP"}
+
 ROLE_LABEL = "node-role.kubernetes.io/"
 OLD_ROLE_LABEL = "kubernetes.io/role"
+
+# In the order in which they are listed.
+ACCESS_MODES = {"ReadWriteOnce": "RWO", "ReadOnlyMany": "ROX", "ReadWriteMany": "RWX", "ReadWriteOncePod": "RWOP"}
 
 
 def ready_of_desired(obj: Manifest, _now: datetime) -> str:
@@ -231,3 +237,21 @@ def revision_controller(revision: Manifest, _now: datetime) -> str:
             kind = str(owner.get("kind", "")).lower()
             return f"{kind}.{group}/{owner.get('name')}" if group else f"{kind}/{owner.get('name')}"
     return NONE
+
+
+def access_modes(volume: Manifest, _now: datetime) -> str:
+    """The modes of a volume, or of what a claim was given."""
+    found = dig(volume, "status.accessModes") or dig(volume, "spec.accessModes", [])
+    return ",".join(short for mode, short in ACCESS_MODES.items() if mode in found)
+
+
+def volume_claim(volume: Manifest, _now: datetime) -> str:
+    claim = dig(volume, "spec.claimRef")
+    return f"{claim.get('namespace', '')}/{claim.get('name', '')}" if claim else ""
+
+
+def quota_use(quota: Manifest, limits: bool) -> str:
+    """Used and hard amount of each resource: those of limits, or all others."""
+    hard, used = dig(quota, "status.hard", {}), dig(quota, "status.used", {})
+    names = [name for name in sorted(hard) if name.startswith("limits.") == limits]
+    return ", ".join(f"{name}: {used.get(name, 0)}/{hard[name]}" for name in names)

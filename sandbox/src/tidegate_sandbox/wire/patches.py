@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from copy import deepcopy
 from typing import Any
 
@@ -15,6 +16,9 @@ from tidegate_sandbox.wire.schemas import Schema
 # More operations than this in one JSON patch are refused (apiserver handlers/patch.go maxJSONPatchOperations).
 OPERATION_LIMIT = 10_000
 
+# How a real server says that a patch of the right form cannot be carried out.
+REJECTED = "the server rejected our request due to an error in our request"
+
 PATCH = "$patch"
 RETAIN_KEYS = "$retainKeys"
 DELETE_PRIMITIVES = "$deleteFromPrimitiveList/"
@@ -24,18 +28,21 @@ SET_ORDER = "$setElementOrder/"
 def apply_json_patch(obj: Manifest, ops: list[Manifest]) -> Manifest:
     """`obj` after the operations of RFC 6902, all or none.
 
-    An operation that cannot be done, a failed `test` included, raises `Invalid`; a malformed patch raises `BadRequest`.
+    An operation that cannot be done, a failed `test` included, raises `Invalid`; what is no list of operations raises
+    `BadRequest`.
     """
-    if not isinstance(ops, list):
-        raise BadRequest(f"a JSON patch is a list of operations, found {type(ops).__name__}")
+    if not isinstance(ops, list) or not all(isinstance(op, dict) for op in ops):
+        raise BadRequest(f"a JSON patch is a list of operations, each an object; found {str(ops)[:80]}")
     if len(ops) > OPERATION_LIMIT:
         raise BadRequest(f"the JSON patch has {len(ops)} operations, at most {OPERATION_LIMIT} are allowed: split it")
     try:
         result: Any = jsonpatch.JsonPatch(ops).apply(obj)
-    except (jsonpatch.InvalidJsonPatch, TypeError) as error:
+    except TypeError as error:
         raise BadRequest(f"error decoding patch: {error}") from error
+    except jsonpatch.JsonPatchTestFailed as error:
+        raise Invalid(f"{REJECTED}: a test operation found another value") from error
     except (jsonpatch.JsonPatchException, jsonpointer.JsonPointerException) as error:
-        raise Invalid(f"the server rejected our request due to an error in our request: {error}") from error
+        raise Invalid(f"{REJECTED}: {error}") from error
     if not isinstance(result, dict):
         raise Invalid(f"the JSON patch replaces the object by {type(result).__name__}: it has to stay an object")
     return result
@@ -135,7 +142,7 @@ def _patched_list(target: list[Any], patch: list[Any], schema: Schema) -> list[A
 def _patch_item(result: list[Any], item: object, key: str, schema: Schema) -> None:
     """Merges, deletes or appends one item of a keyed list."""
     if not isinstance(item, dict) or key not in item:
-        raise BadRequest(f"map: {item!r} does not contain declared merge key: {key}")
+        raise BadRequest(f"map: {json.dumps(item)} does not contain declared merge key: {key}")
     at = next((i for i, old in enumerate(result) if isinstance(old, dict) and old.get(key) == item[key]), None)
     if item.get(PATCH) == "delete":
         result[:] = [old for old in result if not isinstance(old, dict) or old.get(key) != item[key]]

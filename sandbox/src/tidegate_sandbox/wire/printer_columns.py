@@ -66,10 +66,17 @@ def _items(value: Any) -> list[Any]:
 
 
 def _passes(item: Any, match: re.Match[str]) -> bool:
-    text = match["literal"]
-    wanted = text[1:-1] if text[0] in "\"'" else json.loads(text)
-    equal = wanted in found_at(item, match["path"])
+    equal = _literal(match["literal"]) in found_at(item, match["path"])
     return equal if match["operator"] == "==" else not equal
+
+
+def _literal(text: str) -> Any:
+    if text[0] in "\"'":
+        return text[1:-1]
+    try:
+        return json.loads(text)
+    except ValueError as error:
+        raise BadRequest(f"jsonPath compares with {text}: quote a text, or use a number, true or false") from error
 
 
 def custom_columns(columns: list[Manifest]) -> tuple[Column, ...]:

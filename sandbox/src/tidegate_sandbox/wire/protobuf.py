@@ -179,14 +179,20 @@ def _signed(raw: Raw) -> int:
 
 
 def _double(raw: Raw) -> float:
-    return float(struct.unpack("<d", _bytes(raw))[0])
+    try:
+        return float(struct.unpack("<d", _bytes(raw))[0])
+    except struct.error as error:
+        raise BadRequest(f"protobuf: a floating point number of the wrong size: {error}") from error
 
 
 def _moment(raw: Raw) -> tuple[datetime, int] | None:
     fields = dict(_fields(_bytes(raw)))
     if not fields:
         return None
-    return EPOCH + timedelta(seconds=_signed(fields.get(1, 0))), _signed(fields.get(2, 0))
+    try:
+        return EPOCH + timedelta(seconds=_signed(fields.get(1, 0))), _signed(fields.get(2, 0))
+    except OverflowError as error:
+        raise BadRequest(f"protobuf: a time lies outside the years 1 to 9999: {error}") from error
 
 
 def _time(raw: Raw) -> str | None:

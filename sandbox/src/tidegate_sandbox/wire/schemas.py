@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from functools import cache
 from importlib.resources import files
-from typing import Any
+from typing import Any, Final
 
 from tidegate_sandbox.contracts import Manifest
 
@@ -45,16 +45,21 @@ def builtins() -> Builtins:
 
 @dataclass(frozen=True, slots=True)
 class Schema:
-    """One node of a kind's schema; a node that nothing is known of is `UNTYPED` and answers every question."""
+    """One node of a kind's schema; a node that nothing is known of is `UNTYPED` and answers every question.
+
+    `typed` marks the nodes of built-in kinds, which a real server holds as Go structs: their structs and required lists
+    are there even when nobody wrote them, and field ownership shows it.
+    """
 
     node: Mapping[str, Any] = field(default_factory=dict)
+    typed: bool = False
 
     def field(self, name: str) -> Schema:
         """The schema of one field or map entry."""
         properties = self.node.get("properties")
         if isinstance(properties, dict) and name in properties:
-            return _view(properties[name])
-        return _view(self.node.get("additionalProperties"))
+            return self._view(properties[name])
+        return self._view(self.node.get("additionalProperties"))
 
     def names(self, name: str) -> bool:
         """True when `name` is a declared field rather than an entry of a map or an unknown one."""
@@ -62,7 +67,16 @@ class Schema:
 
     def item(self) -> Schema:
         """The schema of a list's items."""
-        return _view(self.node.get("items"))
+        return self._view(self.node.get("items"))
+
+    def _view(self, node: object) -> Schema:
+        """The node below with its reference resolved; what is said beside a reference wins over what it leads to."""
+        if not isinstance(node, dict):
+            return UNTYPED
+        target = node.get("$ref")
+        if not isinstance(target, str):
+            return Schema(node, self.typed)
+        return Schema({**builtins().definitions.get(target, {}), **node}, True)
 
     def shape(self, value: object) -> Shape:
         """How `value` is treated here. Lists are atomic unless declared otherwise, maps are not."""
@@ -108,29 +122,26 @@ class Schema:
         """The declared default, None for none."""
         return self.node.get("default")
 
-    @property
-    def always_there(self) -> bool:
-        """True for a struct that a built-in kind holds by value, so that its absence equals `{}`."""
-        return self.node.get("default") == {}
+    def absent(self, name: str) -> Any:
+        """What stands for the field `name` where nobody wrote it: `{}`, None for a null, or `MISSING`."""
+        if not self.typed or not self.names(name):
+            return MISSING
+        child = self.field(name)
+        if child.node.get("default") == {}:
+            return {}
+        return None if child.node.get("type") == "array" and name in self.node.get("required", []) else MISSING
 
+
+# Tells "the field is not there" from an explicit null.
+MISSING: Final = object()
 
 UNTYPED = Schema()
-
-
-def _view(node: object) -> Schema:
-    """The node with its reference resolved; what is said beside a reference wins over what it leads to."""
-    if not isinstance(node, dict):
-        return UNTYPED
-    target = node.get("$ref")
-    if not isinstance(target, str):
-        return Schema(node)
-    return Schema({**builtins().definitions.get(target, {}), **node})
 
 
 def builtin_schema(api_version: str, kind: str) -> Schema | None:
     """The schema of a built-in kind such as `("apps/v1", "Deployment")`; None for any other."""
     name = builtins().kinds.get(f"{api_version}/{kind}")
-    return None if name is None else _view({"$ref": name})
+    return None if name is None else Schema(builtins().definitions[name], True)
 
 
 def crd_schema(openapi_v3_schema: Manifest) -> Schema:

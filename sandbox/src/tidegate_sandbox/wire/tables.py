@@ -7,8 +7,9 @@ from datetime import datetime
 from typing import Literal
 
 from tidegate_sandbox.contracts import Manifest
+from tidegate_sandbox.wire.builtin_columns import COLUMNS, DEFAULT
 from tidegate_sandbox.wire.cells import human_duration
-from tidegate_sandbox.wire.columns import COLUMNS, DEFAULT, Column
+from tidegate_sandbox.wire.columns import Column
 from tidegate_sandbox.wire.printer_columns import custom_columns
 
 __all__ = ["human_duration", "table"]

@@ -23,7 +23,7 @@ from tidegate.machine.plan import (
 from tidegate.machine.rollout.annotations import deadline_of
 from tidegate.machine.rollout.case import Case
 from tidegate.machine.rollout.draft import Draft
-from tidegate.machine.rollout.position import at_goal, enough, weight_at
+from tidegate.machine.rollout.position import at_goal, enough, target, weight_at
 from tidegate.machine.traffic import (
     Capability,
     Hashes,
@@ -72,8 +72,8 @@ def desired_weight(case: Case) -> int:
     pod after a rollback within the window (#3941, #4852). A step that lowers the weight needs no pods for it: the weight
     goes first, then the pods; the reference takes the pods away while the router still sends them requests.
     """
-    if case.promoted or case.aborted or case.new_available == 0:
-        return 0
+    if case.promoted or case.aborted or case.new_available == 0 or target(case).goal.new == 0:
+        return 0  # a version without pods, or that is to have none, takes no requests
     if case.status.promote_full:
         return case.recorded_weight
     if case.index is None:
