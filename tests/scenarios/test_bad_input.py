@@ -113,3 +113,20 @@ def test_a_port_in_use_ends_with_one_message(theatre: Any, caplog: pytest.LogCap
     assert len(errors) == 1
     assert str(port) in errors[0]
     assert "--metrics-port" in errors[0]
+
+
+@pytest.mark.parametrize(
+    ("options", "parts"),
+    [
+        ({"namespaces": ("Bad_NS",)}, ("--namespace", "Bad_NS")),
+        ({"metrics_port": 8123, "health_port": 8123}, ("--metrics-port", "--health-port", "8123")),
+    ],
+    ids=["namespace", "one port twice"],
+)
+def test_flags_that_cannot_work_end_with_one_message(
+    theatre: Any, caplog: pytest.LogCaptureFixture, options: dict[str, Any], parts: tuple[str, ...]
+) -> None:
+    chosen = {"metrics_port": 0, "health_port": 0, **options}
+    assert run(ControllerOptions(kubeconfig=str(theatre.kubeconfig), **chosen)) == 1
+    (error,) = [record.getMessage() for record in caplog.records if record.levelno >= logging.ERROR]
+    assert all(part in error for part in parts)

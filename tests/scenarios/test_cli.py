@@ -79,17 +79,36 @@ def test_a_missing_service_beside_others_is_found(capsys: pytest.CaptureFixture[
     assert 'service "checkout-canary" not found' in out
 
 
-def test_bad_yaml_is_one_line_with_its_place(
+def test_files_that_cannot_be_read_are_named_and_the_others_checked(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    (tmp_path / "broken.yaml").write_text("kind: Rollout\nspec: [\n")
+    (tmp_path / "binary.yaml").write_bytes(b"\xff\xfe\x00")
+    (tmp_path / "bare.yaml").write_text("apiVersion: argoproj.io/v1alpha1\nkind: Rollout\n")
+    changed(tmp_path, "setWeight: 10", "setWeight: 120")
+    code, out, _ = tidegate(capsys, "lint", "-f", str(tmp_path))
+    assert code == 1
+    for part in ("broken.yaml:", "binary.yaml: ", "bare.yaml:1: Rollout: metadata.name", "Invalid value: 120"):
+        assert part in out
+    assert out.splitlines()[-1] == "1 Rollouts checked, 4 problems"
+
+
+def test_a_folder_without_a_rollout_does_not_pass(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    code, out, _ = tidegate(capsys, "lint", "-f", str(tmp_path))
+    assert code == 1
+    assert "no Rollout is in there" in out
+
+
+def test_a_source_that_is_not_there_is_one_line_with_its_name(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    path = tmp_path / "broken.yaml"
-    path.write_text("kind: Rollout\nspec: [\n")
+    path = tmp_path / "nothing.yaml"
     monkeypatch.setattr(sys, "argv", ["tidegate", "lint", "-f", str(path)])
     with pytest.raises(SystemExit) as ended:
         main()
     captured = capsys.readouterr()
     assert ended.value.code == 2
-    assert captured.err.startswith(f"tidegate: {path}:")
+    assert captured.err.startswith(f"tidegate: {path}: no such file")
     assert len(captured.err.splitlines()) == 1
 
 

@@ -27,17 +27,19 @@ def lint(
     Objects in the same sources (Services, Ingresses, ...) are checked along; a Rollout alone is checked by itself.
     """
     manifests, facade = load(filename), facade_of(config)
-    found: list[dict[str, str]] = []
+    found = [{"origin": f.where, "rollout": "", "path": "", "message": f.message} for f in manifests.faults]
     rollouts = manifests.of(names.ROLLOUT)
     for manifest in rollouts:
         key = (names.ROLLOUT, manifest["metadata"]["namespace"], manifest["metadata"]["name"])
         origin = manifests.origin[key]
         try:
-            seen = observe(read_rollout(manifest, origin), manifests, facade, offline=True)
+            seen = observe(read_rollout(manifest, origin), manifests, facade)
             texts = [(problem.path, problem.text) for problem in problems(seen)]
         except ConfigError as error:
-            texts = [("", str(error))]
+            texts = [("", str(error).removeprefix(f"{origin}: "))]
         found += [{"origin": origin, "rollout": key[2], "path": path, "message": text} for path, text in texts]
+    if not rollouts and not found:
+        found.append({"origin": ", ".join(filename), "rollout": "", "path": "", "message": "no Rollout is in there"})
     _report(found, len(rollouts), output)
     raise typer.Exit(1 if found else 0)
 
@@ -47,5 +49,6 @@ def _report(found: list[dict[str, str]], count: int, output: str) -> None:
         typer.echo(json.dumps({"rollouts": count, "problems": found}, indent=2))
         return
     for problem in found:
-        typer.echo(f"{problem['origin']}: Rollout {problem['rollout']}: {problem['message']}")
+        about = f"Rollout {problem['rollout']}: " if problem["rollout"] else ""
+        typer.echo(f"{problem['origin']}: {about}{problem['message']}")
     typer.echo(f"{count} Rollouts checked, {len(found)} problems")

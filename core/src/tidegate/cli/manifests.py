@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,12 +26,24 @@ from tidegate.machine.rollout.validate import service_fields
 Manifest = dict[str, Any]
 
 
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """A source, or a document in one, that cannot be read: where, and what to do."""
+
+    where: str
+    message: str
+
+
 @dataclass(slots=True)
 class Manifests:
-    """Every object of the given sources, by kind, namespace and name; serves routers as their reader."""
+    """Every object of the given sources, by kind, namespace and name; serves routers as their reader.
+
+    `faults` are the sources that could not be read; the others are there all the same.
+    """
 
     objects: dict[tuple[str, str, str], Manifest] = field(default_factory=dict)
     origin: dict[tuple[str, str, str], str] = field(default_factory=dict)
+    faults: list[Fault] = field(default_factory=list)
 
     def read(self, kind: Kind, namespace: str, name: str) -> Mapping[str, Any] | None:
         """The object, or None where no source has it."""
@@ -40,27 +53,37 @@ class Manifests:
         """All objects of a kind, in one namespace or in all."""
         return [m for (k, ns, _), m in self.objects.items() if k == kind and namespace in ("", ns)]
 
+    def add(self, manifest: Manifest, where: str) -> None:
+        """Take an object; one without a name is a fault."""
+        metadata = manifest.get("metadata")
+        name = metadata.get("name") if isinstance(metadata, dict) else None
+        if not isinstance(metadata, dict) or not isinstance(name, str) or not name:
+            self.faults.append(Fault(where, f"{manifest.get('kind')}: metadata.name: Required value: name the object"))
+            return
+        key = (str(manifest.get("kind")), str(metadata.setdefault("namespace", "default")), name)
+        self.objects[key], self.origin[key] = manifest, where
+
 
 def load(sources: list[str]) -> Manifests:
-    """Read sources: files, folders (every .yaml, .yml and .json below) and `-`. Raises ConfigError with file and line."""
+    """Read sources: files, folders (every .yaml, .yml and .json below) and `-`. Raises ConfigError for one that is not there."""
     found = Manifests()
-    for name, text in _texts(sources):
-        for line, document in _documents(name, text):
-            for manifest in _flat(document):
-                metadata = manifest.setdefault("metadata", {})
-                key = (
-                    str(manifest.get("kind")),
-                    metadata.setdefault("namespace", "default"),
-                    str(metadata.get("name")),
-                )
-                found.objects[key], found.origin[key] = manifest, f"{name}:{line}"
+    for name, read in _sources(sources):
+        try:
+            for line, document in _documents(read()):
+                for manifest in _flat(document):
+                    found.add(manifest, f"{name}:{line}")
+        except yaml.MarkedYAMLError as error:
+            line = error.problem_mark.line + 1 if error.problem_mark else 1
+            found.faults.append(Fault(f"{name}:{line}", f"not YAML: {error.problem}; mend the syntax"))
+        except (UnicodeDecodeError, yaml.YAMLError, OSError) as error:
+            found.faults.append(Fault(name, f"cannot be read as YAML: {error}"))
     return found
 
 
-def _texts(sources: list[str]) -> Iterator[tuple[str, str]]:
+def _sources(sources: list[str]) -> Iterator[tuple[str, Callable[[], str]]]:
     for source in sources:
         if source == "-":
-            yield "standard input", sys.stdin.read()
+            yield "standard input", sys.stdin.read
             continue
         path = Path(source)
         if not path.exists():
@@ -71,17 +94,13 @@ def _texts(sources: list[str]) -> Iterator[tuple[str, str]]:
             sorted(p for p in path.rglob("*") if p.suffix in (".yaml", ".yml", ".json")) if path.is_dir() else [path]
         )
         for file in files:
-            yield str(file), file.read_text(encoding="utf-8")
+            yield str(file), partial(file.read_text, encoding="utf-8")
 
 
-def _documents(name: str, text: str) -> Iterator[tuple[int, Any]]:
-    try:
-        for node in yaml.compose_all(text, Loader=yaml.SafeLoader):
-            if node is not None:
-                yield node.start_mark.line + 1, yaml.safe_load(yaml.serialize(node))
-    except yaml.MarkedYAMLError as error:
-        line = error.problem_mark.line + 1 if error.problem_mark else 0
-        raise ConfigError(f"{name}:{line}", f"not YAML: {error.problem}; mend the syntax") from error
+def _documents(text: str) -> Iterator[tuple[int, Any]]:
+    for node in yaml.compose_all(text, Loader=yaml.SafeLoader):
+        if node is not None:
+            yield node.start_mark.line + 1, yaml.safe_load(yaml.serialize(node))
 
 
 def _flat(document: Any) -> Iterator[Manifest]:
@@ -102,23 +121,23 @@ def read_rollout(manifest: Manifest, origin: str) -> Rollout:
         raise ConfigError(origin, f"{where}: {first['msg']}, found {first.get('input')!r}") from error
 
 
-def observe(rollout: Rollout, manifests: Manifests, facade: Facade, *, offline: bool) -> Observed:
-    """An observation made of manifests alone. `offline` takes what the sources do not hold as being there."""
+def observe(rollout: Rollout, manifests: Manifests, facade: Facade) -> Observed:
+    """An observation made of manifests alone. Kinds of which the sources hold nothing are taken as being there."""
     namespace = rollout.metadata.namespace
     services = {m["metadata"]["name"]: service_view(m) for m in manifests.of("Service", namespace)}
     named = [name for _, name in service_fields(rollout.spec.strategy.canary) if name]
-    if offline and not services:
+    if not services:
         services = {name: service_view({"metadata": {"name": name}}) for name in named}
     return Observed(
         now=datetime.now(UTC),
         rollout=rollout,
         replica_sets=tuple(replica_set_view(m) for m in manifests.of("ReplicaSet", namespace)),
         services={name: services.get(name) for name in named},
-        routers=_routers(rollout, manifests, facade, offline=offline),
+        routers=_routers(rollout, manifests, facade),
     )
 
 
-def _routers(rollout: Rollout, manifests: Manifests, facade: Facade, *, offline: bool) -> tuple[RouterView, ...]:
+def _routers(rollout: Rollout, manifests: Manifests, facade: Facade) -> tuple[RouterView, ...]:
     canary = rollout.spec.strategy.canary
     routing = canary.traffic_routing if canary else None
     if routing is None:
@@ -128,13 +147,12 @@ def _routers(rollout: Rollout, manifests: Manifests, facade: Facade, *, offline:
         configured = facade.configure(name, raw, routing.path(name))
         problems = configured.problems
         if configured.config is not None:
-            problems = facade.problems(name, target_for(rollout, configured), manifests)
-            problems = _believed(problems, manifests) if offline else problems
+            problems = _believed(facade.problems(name, target_for(rollout, configured), manifests), manifests)
         views.append(facade.view(name, problems))
     return tuple(views)
 
 
 def _believed(problems: tuple[Problem, ...], manifests: Manifests) -> tuple[Problem, ...]:
-    """Without absences where the sources hold no further objects at all: a lone Rollout is linted by itself."""
-    alone = all(kind in (names.ROLLOUT, "Service") for kind, _, _ in manifests.objects)
+    """Without absences where the sources hold nothing that a router could have named: a Rollout is looked at by itself."""
+    alone = all(kind in (names.ROLLOUT, "Service", "ReplicaSet") for kind, _, _ in manifests.objects)
     return tuple(p for p in problems if not p.missing) if alone else problems

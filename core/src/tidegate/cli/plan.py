@@ -11,9 +11,11 @@ import typer
 
 from tidegate.api import names
 from tidegate.cli.manifests import load, observe, read_rollout
+from tidegate.errors import ConfigError
 from tidegate.machine.merge import merge_patch
 from tidegate.machine.observed import Observed
 from tidegate.machine.plan import Action, Plan
+from tidegate.machine.rollout.case import Situation
 from tidegate.machine.rollout.decide import decide
 from tidegate.machine.rollout.status import status_patch, stored
 from tidegate.runtime.plugins import facade_of
@@ -25,19 +27,27 @@ def plan(
     config: Annotated[Path | None, typer.Option(help="tidegate.yaml: which plugins to plan with.")] = None,
     output: Annotated[str, typer.Option("--output", "-o", help="text or json.")] = "text",
 ) -> None:
-    """Tell what would happen next. Feed it `kubectl get rollouts,replicasets,services,ingresses -o yaml`."""
+    """Tell what would happen next; exit 1 where a Rollout is invalid.
+
+    Feed it: kubectl get rollouts,replicasets,services,ingresses -o yaml | tidegate plan -f -
+    """
     manifests, facade = load(filename), facade_of(config)
+    if manifests.faults:
+        raise ConfigError(manifests.faults[0].where, manifests.faults[0].message)
     wanted = [m for m in manifests.of(names.ROLLOUT) if rollout in ("", m["metadata"]["name"])]
     if not wanted:
         typer.echo(
             f"no Rollout {rollout} in {', '.join(filename)}; have {_have(manifests.of(names.ROLLOUT))}", err=True
         )
         raise typer.Exit(1)
+    invalid = False
     for manifest in wanted:
         key = (names.ROLLOUT, manifest["metadata"]["namespace"], manifest["metadata"]["name"])
-        seen = observe(read_rollout(manifest, manifests.origin[key]), manifests, facade, offline=False)
+        seen = observe(read_rollout(manifest, manifests.origin[key]), manifests, facade)
         decided = decide(seen)
         typer.echo(json.dumps(_as_json(seen, decided), indent=2) if output == "json" else _as_text(seen, decided))
+        invalid = invalid or decided.situation == Situation.INVALID
+    raise typer.Exit(1 if invalid else 0)
 
 
 def _have(manifests: list[dict[str, object]]) -> str:

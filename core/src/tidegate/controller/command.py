@@ -25,8 +25,10 @@ def controller(
     burst: Annotated[int, typer.Option(min=1, help="Requests that may come at once.")] = 80,
     log_level: Annotated[str, typer.Option(help="debug, info, warning or error.")] = "info",
     log_format: Annotated[LogFormat, typer.Option(help="text or json.")] = LogFormat.TEXT,
-    metrics_port: Annotated[int, typer.Option(min=0, help="Port of /metrics; 0 takes a free one.")] = 8090,
-    health_port: Annotated[int, typer.Option(min=0, help="Port of /healthz and /readyz; 0 takes a free one.")] = 8080,
+    metrics_port: Annotated[int, typer.Option(min=0, max=65535, help="Port of /metrics; 0 takes a free one.")] = 8090,
+    health_port: Annotated[
+        int, typer.Option(min=0, max=65535, help="Port of /healthz and /readyz; 0 takes a free one.")
+    ] = 8080,
 ) -> None:
     """Run the controller until SIGTERM.
 

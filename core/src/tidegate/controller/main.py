@@ -10,6 +10,7 @@ import contextlib
 import gc
 import logging
 import os
+import re
 import signal
 import socket
 import threading
@@ -43,6 +44,7 @@ WATCHES = len(CORE) + 8
 SPARE_CONNECTIONS = 4
 # SIGTERM to exit in 10 s: passes 5 s, events 2 s, the lease 2 s.
 DRAIN_S = 5.0
+NAMESPACE = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")  # a DNS label
 
 
 @dataclass(slots=True)
@@ -87,6 +89,7 @@ def run(options: ControllerOptions, stop: threading.Event | None = None) -> int:
 
 
 def _set_up(options: ControllerOptions, stop: threading.Event, ending: contextlib.ExitStack) -> Process:
+    _check(options)
     facade = _plugins(options.config)
     metrics, clock = Metrics(), WallClock()
     ending.callback(clock.close)
@@ -104,6 +107,19 @@ def _set_up(options: ControllerOptions, stop: threading.Event, ending: contextli
     process.waiting_for = "the lease"
     log.info("tidegate %s on %s (Kubernetes %s)", __version__, transport.host, version)
     return process
+
+
+def _check(options: ControllerOptions) -> None:
+    """Refuse flags that could only lead to a controller that does nothing. Raises ConfigError."""
+    for namespace in options.namespaces:
+        if not NAMESPACE.fullmatch(namespace):
+            raise ConfigError(
+                "--namespace", f"{namespace!r} is no name of a namespace; use lower case, digits and dashes"
+            )
+    if options.metrics_port == options.health_port != 0:
+        raise ConfigError(
+            "--metrics-port", f"{options.metrics_port} is --health-port too; choose another for one of them"
+        )
 
 
 def _page_servers(process: Process) -> list[PageServer]:

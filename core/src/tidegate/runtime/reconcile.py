@@ -34,6 +34,7 @@ from tidegate.errors import (
 )
 from tidegate.hooks.facade import Facade
 from tidegate.machine.plan import Event, Result, RouterAction, Settled, settle
+from tidegate.machine.rollout.case import Situation
 from tidegate.machine.rollout.decide import decide
 from tidegate.machine.rollout.status import status_patch
 from tidegate.runtime.clock import Clock
@@ -139,7 +140,8 @@ class Reconciler:
         performed = performer.perform(plan)
         settled = settle(plan, performed.outcomes)
         try:
-            self._write_status(sight, settled, cluster)
+            if self._write_status(sight, settled, cluster) and plan.situation == Situation.INVALID:
+                log.warning("invalid: %s", plan.notes[0], extra={"rollout": "/".join(key)})
             performed.events.extend(settled.events)
         finally:
             self._tell(sight, performed.events)
@@ -169,11 +171,12 @@ class Reconciler:
         self._queue.add_after(key, ABSENCE_S)
         return False
 
-    def _write_status(self, sight: Sight, settled: Settled, cluster: PassCluster) -> None:
-        """The one status write of the pass; nothing where nothing differs."""
+    def _write_status(self, sight: Sight, settled: Settled, cluster: PassCluster) -> bool:
+        """The one status write of the pass; nothing where nothing differs, and then False."""
         patch = status_patch(sight.rollout.status, settled)
         if patch:
             cluster.patch_status(ROLLOUTS, *sight.rollout.key, patch)
+        return bool(patch)
 
     def _tell(self, sight: Sight, events: list[Event]) -> None:
         metadata = sight.rollout.metadata
