@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import cached_property
 from typing import Any
 
 from pydantic import Field, field_validator
@@ -207,8 +206,3 @@ class Rollout(Wire):
     def revision(self) -> int:
         """The revision annotation, 0 where there is none or it is not a number."""
         return whole_number(self.metadata.annotations.get(names.REVISION, ""))
-
-    @cached_property
-    def match_labels(self) -> dict[str, str]:
-        """`spec.selector.matchLabels`."""
-        return dict((self.spec.selector or {}).get("matchLabels") or {})

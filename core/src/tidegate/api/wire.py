@@ -53,7 +53,7 @@ def read_time(value: Any) -> Any:
 
 def write_time(value: datetime) -> str:
     """Whole-second RFC 3339 in UTC: `2026-01-02T03:04:05Z`, the form of every Kubernetes timestamp."""
-    return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return value.astimezone(UTC).replace(microsecond=0, tzinfo=None).isoformat() + "Z"
 
 
 def whole_number(text: str) -> int:

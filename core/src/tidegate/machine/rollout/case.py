@@ -279,6 +279,12 @@ class Case:
         share = weights.canary.weight * self.total // whole if whole > 0 else weights.canary.weight
         return min(max(share, 0), self.total)
 
+    @property
+    def carried_hash(self) -> str:
+        """The revision that the canary side of every router stood for last; "" where nothing was recorded."""
+        weights = self.status.canary.weights
+        return weights.canary.pod_template_hash if weights else ""
+
     def carried_by(self, replica_set: ReplicaSetView) -> int:
         """The share that was recorded for one version, in the parts that it was recorded in."""
         weights = self.status.canary.weights

@@ -58,7 +58,6 @@ class Draft:
     edits: dict[str, SetEdit] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     wakes: list[datetime] = field(default_factory=list)
-    held: str = ""  # why traffic was left alone although a weight is wanted; "" where it was not
     weight: int | None = None  # the canary's share that this pass asks of every router; None where it asks nothing
 
     def act(self, action: Action) -> None:

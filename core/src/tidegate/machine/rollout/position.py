@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from tidegate.api import names
 from tidegate.api.steps import SetCanaryScale
 from tidegate.machine.observed import ReplicaSetView
 from tidegate.machine.replicas import Basic, Count, Sizes, at_least, next_sizes, share, split
@@ -67,6 +68,9 @@ def _still_needed(case: Case) -> int:
     """Pods that the share needs which routers still send to the new version; one where a scale step wants fewer."""
     if case.new is None or case.carried_by(case.new) == 0 or full(case):
         return 0
+    weights = case.status.canary.weights
+    if weights is not None and weights.verified is False:
+        return case.new.spec_replicas  # the router may still send a former, larger share
     needed = 1 if canary_scale(case) is not None else share(case.recorded_weight, case.replicas, case.total)
     return min(case.new.spec_replicas, needed)
 
@@ -119,6 +123,8 @@ def may_receive(case: Case, service: str, replica_set: ReplicaSetView) -> bool:
     view = case.seen.services.get(service)
     if view is None:
         return False
+    if view.selector.get(names.POD_HASH) == replica_set.pod_hash:
+        return True
     if not view.managed_by:
         return replica_set.spec_replicas > 0 and replica_set.available >= replica_set.spec_replicas
     return replica_set.available >= 1

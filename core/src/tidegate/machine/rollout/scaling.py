@@ -82,7 +82,7 @@ def _hold_aborted(case: Case, draft: Draft, new: ReplicaSetView) -> bool:
     if not (case.aborted and case.routed and case.separate_stable is not None):
         return False
     if abort_delay(case) == 0 or new.spec_replicas == 0:
-        return new.spec_replicas == 0 or abort_delay(case) == 0
+        return True
     deadline = deadline_of(new)
     if deadline is None:
         if case.separate_stable.available >= case.replicas and _weight_is_gone(case):

@@ -25,7 +25,7 @@ _ZERO_COUNTS = frozenset({"currentStepIndex", "collisionCount", "weight", "verif
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class Outline:
     """A status in the making: all but conditions, phase and message, and the events that led to it."""
 
     status: RolloutStatus
@@ -49,7 +49,7 @@ def counted(case: Case) -> dict[str, Any]:
     }
 
 
-def updated(case: Case, progress: Progress) -> Step:
+def updated(case: Case, progress: Progress) -> Outline:
     """The status of an ordinary pass, from what the pass has made of the position."""
     aborted, message = progress.abort, ""
     changes: dict[str, Any] = {**counted(case), "stable_rs": progress.stable_rs}
@@ -64,7 +64,7 @@ def updated(case: Case, progress: Progress) -> Step:
         after = after.model_copy(update={"pause_conditions": [], "controller_pause": False})
     since = (case.status.aborted_at or rounded_up(case.now)) if aborted else None
     after = after.model_copy(update={"abort": aborted, "aborted_at": since})
-    return Step(after, tuple(progress.events), message)
+    return Outline(after, tuple(progress.events), message)
 
 
 def _deadline_aborts(case: Case, after: RolloutStatus) -> bool:
@@ -76,7 +76,7 @@ def _deadline_aborts(case: Case, after: RolloutStatus) -> bool:
     return judged.timed_out(case, judged.begin(case))
 
 
-def reset(case: Case) -> Step:
+def reset(case: Case) -> Outline:
     """The status of an update that starts over: template or steps are new."""
     index, events = _first_index(case)
     changes = {
@@ -89,11 +89,11 @@ def reset(case: Case) -> Step:
         "promote_full": False,
         "restarted_at": case.rollout.spec.restart_at or case.status.restarted_at,
     }
-    return Step(case.status.model_copy(update=changes), events)
+    return Outline(case.status.model_copy(update=changes), events)
 
 
 def _first_index(case: Case) -> tuple[int | None, tuple[Event, ...]]:
-    """Step 0; behind the last step where the template is stable's again, or recent enough (spec.rollbackWindow)."""
+    """Outline 0; behind the last step where the template is stable's again, or recent enough (spec.rollbackWindow)."""
     if not case.steps:
         return None, ()
     if case.new_hash == case.status.stable_rs:
@@ -109,7 +109,7 @@ def collided(case: Case) -> RolloutStatus:
     return case.status.model_copy(update={"collision_count": (case.status.collision_count or 0) + 1})
 
 
-def finish(case: Case, draft: Draft, step: Step, report: Report) -> Settled:
+def finish(case: Case, draft: Draft, step: Outline, report: Report) -> Settled:
     """Conditions, phase, events and the next look for a status that is complete but for them."""
     conditions = judged.judge(case, step.status, step.abort_message)
     after = step.status.model_copy(update={"conditions": conditions.items})

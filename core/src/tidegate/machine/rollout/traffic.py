@@ -50,14 +50,18 @@ def route_traffic(case: Case, draft: Draft) -> None:
         if router.can & {Capability.HEADER, Capability.MIRROR}:
             keep = frozenset(routes)
             draft.act(RemoveManagedRoutes(router.name, keep, go_on=calm, why="routes not in force go first"))
-    draft.held = _short_of_stable(case, weight)
-    if draft.held:
-        draft.notes.append(draft.held)
-        return
-    draft.weight = weight
-    weights = Weights(weight, case.total)
+    held = _short_of_stable(case, weight)
+    if held:
+        draft.notes.append(held)
+    else:
+        draft.weight = weight
     for router in case.seen.routers:
-        _ask(case, draft, router, weights, tuple(routes.values()))
+        if not held:
+            _share_out(case, draft, router, Weights(weight, case.total))
+        if not held or case.carried_hash == case.new_hash:
+            _write_routes(draft, router, tuple(routes.values()), calm=calm)
+        if not held:
+            _read_back(case, draft, router, Weights(weight, case.total))
 
 
 def _calm(case: Case, weight: int) -> bool:
@@ -101,7 +105,7 @@ def hashes(case: Case) -> Hashes:
     return Hashes(case.new_hash, case.status.stable_rs)
 
 
-def _ask(case: Case, draft: Draft, router: RouterView, weights: Weights, routes: tuple[Route, ...]) -> None:
+def _share_out(case: Case, draft: Draft, router: RouterView, weights: Weights) -> None:
     who, now, calm = router.name, hashes(case), _calm(case, weights.canary)
     why = f"canary {weights.canary} of {weights.total}"
     if Capability.HASH in router.can:
@@ -110,14 +114,20 @@ def _ask(case: Case, draft: Draft, router: RouterView, weights: Weights, routes:
             draft.act(SetWeights(who, weights, now, early=True, go_on=calm, why=why))
         draft.act(UpdateHash(who, now, go_on=calm, why="subsets follow the revisions"))
     draft.act(SetWeights(who, weights, now, go_on=calm, why=why))
+
+
+def _write_routes(draft: Draft, router: RouterView, routes: tuple[Route, ...], *, calm: bool) -> None:
     for route in routes:
         if isinstance(route, HeaderRoute):
-            draft.act(SetHeaderRoute(who, route, go_on=calm, why="in force at this step"))
+            draft.act(SetHeaderRoute(router.name, route, go_on=calm, why="in force at this step"))
         else:
-            draft.act(SetMirrorRoute(who, route, go_on=calm, why="in force at this step"))
+            draft.act(SetMirrorRoute(router.name, route, go_on=calm, why="in force at this step"))
+
+
+def _read_back(case: Case, draft: Draft, router: RouterView, weights: Weights) -> None:
     if Capability.VERIFY in router.can and verification_due(case, weights.canary):
         last = case.step is None and weights.canary == case.total
-        draft.act(VerifyWeights(who, weights, required=last, why="a weight counts once it was read back"))
+        draft.act(VerifyWeights(router.name, weights, required=last, why="a weight counts once it was read back"))
 
 
 def verification_due(case: Case, weight: int) -> bool:

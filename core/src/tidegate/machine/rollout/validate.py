@@ -114,8 +114,6 @@ def _surge(canary: Canary) -> Iterator[Problem]:
             continue
         if share is None and int(value) < 0:
             yield _invalid(path, value, "must be greater than or equal to 0")
-        if name == "maxUnavailable" and share is not None and share > 100:
-            yield _invalid(path, value, "must not be greater than 100%")
     if intstr.is_zero(canary.surge) and intstr.is_zero(canary.unavailable):
         yield _invalid(f"{STRATEGY}.maxSurge", canary.surge, "MaxSurge and MaxUnavailable both can not be zero")
 
