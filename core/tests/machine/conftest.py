@@ -240,6 +240,8 @@ class World:
                 manifest = self.sets[action.name]
                 if action.replicas is not None:
                     manifest["spec"]["replicas"] = action.replicas
+                if action.min_ready_seconds is not None:
+                    manifest["spec"]["minReadySeconds"] = action.min_ready_seconds
                 for key, value in action.annotations.items():
                     if value is None:
                         manifest["metadata"]["annotations"].pop(key, None)

@@ -17,6 +17,7 @@ from typing import Any, ClassVar, Generic, TypeVar
 
 from pydantic import BaseModel
 
+from tidegate.errors import PluginError
 from tidegate.hooks.markers import hookimpl, hookspec
 from tidegate.hooks.objects import Objects
 from tidegate.hooks.references import Ref, Rule
@@ -101,6 +102,10 @@ class TrafficRouter(Generic[Config]):
             if verb in cls.__dict__:
                 hookimpl(cls.__dict__[verb])
 
+    def _lacks(self, verb: str) -> PluginError:
+        """What calling a verb that the router does not have comes to; the core asks only for verbs that it has."""
+        return PluginError(f"router {self.name!r} has no {verb}", plugin=self.name, verb=verb)
+
     @hookspec(firstresult=True)
     def reads(self, target: Target[Config]) -> Sequence[Ref]:
         """Name every object that the router reads or writes for this Rollout.
@@ -113,7 +118,7 @@ class TrafficRouter(Generic[Config]):
         Repeats: pure; the same target gives the same answer.
         Threads: any, concurrently for different Rollouts.
         """
-        raise NotImplementedError(f"router {self.name!r} has no reads")
+        raise self._lacks("reads")
 
     @hookspec(firstresult=True)
     def lint(self, target: Target[Config], objects: Objects) -> Sequence[Problem]:
@@ -128,7 +133,7 @@ class TrafficRouter(Generic[Config]):
         Repeats: pure.
         Threads: any, concurrently for different Rollouts.
         """
-        raise NotImplementedError(f"router {self.name!r} has no lint")
+        raise self._lacks("lint")
 
     @hookspec(firstresult=True)
     def remove_managed_routes(self, target: Target[Config], keep: frozenset[str], objects: Objects) -> None:
@@ -142,7 +147,7 @@ class TrafficRouter(Generic[Config]):
         Repeats: writes nothing when nothing matches; a missing object counts as done.
         Threads: any, concurrently for different Rollouts.
         """
-        raise NotImplementedError(f"router {self.name!r} has no remove_managed_routes")
+        raise self._lacks("remove_managed_routes")
 
     @hookspec(firstresult=True)
     def update_hash(self, target: Target[Config], hashes: Hashes, objects: Objects) -> None:
@@ -156,7 +161,7 @@ class TrafficRouter(Generic[Config]):
         Repeats: a second identical call writes nothing.
         Threads: any, concurrently for different Rollouts.
         """
-        raise NotImplementedError(f"router {self.name!r} has no update_hash")
+        raise self._lacks("update_hash")
 
     @hookspec(firstresult=True)
     def set_weights(self, target: Target[Config], weights: Weights, objects: Objects) -> None:
@@ -170,7 +175,7 @@ class TrafficRouter(Generic[Config]):
         Repeats: a second identical call writes nothing; a drifted object is repaired.
         Threads: any, concurrently for different Rollouts.
         """
-        raise NotImplementedError(f"router {self.name!r} has no set_weights")
+        raise self._lacks("set_weights")
 
     @hookspec(firstresult=True)
     def verify_weights(self, target: Target[Config], weights: Weights, objects: Objects) -> Verdict:
@@ -184,7 +189,7 @@ class TrafficRouter(Generic[Config]):
         Repeats: never writes.
         Threads: any, concurrently for different Rollouts; may take up to its own SDK's timeout.
         """
-        raise NotImplementedError(f"router {self.name!r} has no verify_weights")
+        raise self._lacks("verify_weights")
 
     @hookspec(firstresult=True)
     def get_weights(self, target: Target[Config], objects: Objects) -> Mapping[str, Weights]:
@@ -199,7 +204,7 @@ class TrafficRouter(Generic[Config]):
         Repeats: pure.
         Threads: any, concurrently for different Rollouts.
         """
-        raise NotImplementedError(f"router {self.name!r} has no get_weights")
+        raise self._lacks("get_weights")
 
     @hookspec(firstresult=True)
     def set_header_route(self, target: Target[Config], route: HeaderRoute, objects: Objects) -> None:
@@ -213,7 +218,7 @@ class TrafficRouter(Generic[Config]):
         Repeats: a second identical call writes nothing.
         Threads: any, concurrently for different Rollouts.
         """
-        raise NotImplementedError(f"router {self.name!r} has no set_header_route")
+        raise self._lacks("set_header_route")
 
     @hookspec(firstresult=True)
     def set_mirror_route(self, target: Target[Config], route: MirrorRoute, objects: Objects) -> None:
@@ -227,7 +232,7 @@ class TrafficRouter(Generic[Config]):
         Repeats: a second identical call writes nothing.
         Threads: any, concurrently for different Rollouts.
         """
-        raise NotImplementedError(f"router {self.name!r} has no set_mirror_route")
+        raise self._lacks("set_mirror_route")
 
     @hookspec(firstresult=True)
     def clean_up(self, target: Target[Config], objects: Objects) -> None:
@@ -242,7 +247,7 @@ class TrafficRouter(Generic[Config]):
         Repeats: tolerates that every object is missing; asked again in later passes until it writes nothing.
         Threads: any, concurrently for different Rollouts.
         """
-        raise NotImplementedError(f"router {self.name!r} has no clean_up")
+        raise self._lacks("clean_up")
 
 
 VERBS = (
