@@ -178,6 +178,9 @@ def _plugins(file: Path | None) -> Facade:
         if record.status is Status.FAILED:
             log.warning("plugin %s: %s; the others go on", record.name, record.error)
     log.info("routers: %s", ", ".join(facade.routers) or "none installed")
+    for record in facade.plugins:
+        if record.status is Status.LOADED and not record.router:
+            log.info("wrapper %s (%s) stands around: %s", record.name, record.origin, ", ".join(sorted(record.verbs)))
     return facade
 
 
