@@ -93,6 +93,16 @@ def test_files_that_cannot_be_read_are_named_and_the_others_checked(
     assert out.splitlines()[-1] == "1 Rollouts checked, 4 problems"
 
 
+def test_namesakes_in_a_folder_are_all_checked(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    bad = (ROOT / "examples" / "canary" / "rollout.yaml").read_text().replace("setWeight: 10", "setWeight: 120")
+    (tmp_path / "base.yaml").write_text(bad)
+    (tmp_path / "production.yaml").write_text((ROOT / "examples" / "canary" / "rollout.yaml").read_text())
+    code, out, _ = tidegate(capsys, "lint", "-f", str(tmp_path))
+    assert code == 1
+    assert "base.yaml:" in out
+    assert out.splitlines()[-1] == "2 Rollouts checked, 1 problems"
+
+
 def test_a_folder_without_a_rollout_does_not_pass(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     code, out, _ = tidegate(capsys, "lint", "-f", str(tmp_path))
     assert code == 1

@@ -8,7 +8,6 @@ from typing import Annotated
 
 import typer
 
-from tidegate.api import names
 from tidegate.cli.manifests import load, observe, read_rollout
 from tidegate.errors import ConfigError
 from tidegate.machine.rollout.validate import problems
@@ -28,19 +27,19 @@ def lint(
     """
     manifests, facade = load(filename), facade_of(config)
     found = [{"origin": f.where, "rollout": "", "path": "", "message": f.message} for f in manifests.faults]
-    rollouts = manifests.of(names.ROLLOUT)
-    for manifest in rollouts:
-        key = (names.ROLLOUT, manifest["metadata"]["namespace"], manifest["metadata"]["name"])
-        origin = manifests.origin[key]
+    for manifest, origin in manifests.rollouts:
         try:
             seen = observe(read_rollout(manifest, origin), manifests, facade)
             texts = [(problem.path, problem.text) for problem in problems(seen)]
         except ConfigError as error:
             texts = [("", str(error).removeprefix(f"{origin}: "))]
-        found += [{"origin": origin, "rollout": key[2], "path": path, "message": text} for path, text in texts]
-    if not rollouts and not found:
+        found += [
+            {"origin": origin, "rollout": manifest["metadata"]["name"], "path": path, "message": text}
+            for path, text in texts
+        ]
+    if not manifests.rollouts and not found:
         found.append({"origin": ", ".join(filename), "rollout": "", "path": "", "message": "no Rollout is in there"})
-    _report(found, len(rollouts), output)
+    _report(found, len(manifests.rollouts), output)
     raise typer.Exit(1 if found else 0)
 
 

@@ -38,11 +38,12 @@ class Fault:
 class Manifests:
     """Every object of the given sources, by kind, namespace and name; serves routers as their reader.
 
-    `faults` are the sources that could not be read; the others are there all the same.
+    `rollouts` are all of them with their places, namesakes of an overlay included. `faults` are the sources that could not
+    be read; the others are there all the same.
     """
 
     objects: dict[tuple[str, str, str], Manifest] = field(default_factory=dict)
-    origin: dict[tuple[str, str, str], str] = field(default_factory=dict)
+    rollouts: list[tuple[Manifest, str]] = field(default_factory=list)
     faults: list[Fault] = field(default_factory=list)
 
     def read(self, kind: Kind, namespace: str, name: str) -> Mapping[str, Any] | None:
@@ -61,7 +62,9 @@ class Manifests:
             self.faults.append(Fault(where, f"{manifest.get('kind')}: metadata.name: Required value: name the object"))
             return
         key = (str(manifest.get("kind")), str(metadata.setdefault("namespace", "default")), name)
-        self.objects[key], self.origin[key] = manifest, where
+        self.objects[key] = manifest
+        if manifest.get("kind") == names.ROLLOUT:
+            self.rollouts.append((manifest, where))
 
 
 def load(sources: list[str]) -> Manifests:

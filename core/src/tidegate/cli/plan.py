@@ -9,14 +9,13 @@ from typing import Annotated
 
 import typer
 
-from tidegate.api import names
 from tidegate.cli.manifests import load, observe, read_rollout
 from tidegate.errors import ConfigError
 from tidegate.machine.merge import merge_patch
 from tidegate.machine.observed import Observed
 from tidegate.machine.plan import Action, Plan
-from tidegate.machine.rollout.case import Situation
 from tidegate.machine.rollout.decide import decide
+from tidegate.machine.rollout.situation import Situation
 from tidegate.machine.rollout.status import status_patch, stored
 from tidegate.runtime.plugins import facade_of
 
@@ -34,24 +33,18 @@ def plan(
     manifests, facade = load(filename), facade_of(config)
     if manifests.faults:
         raise ConfigError(manifests.faults[0].where, manifests.faults[0].message)
-    wanted = [m for m in manifests.of(names.ROLLOUT) if rollout in ("", m["metadata"]["name"])]
+    wanted = [(m, origin) for m, origin in manifests.rollouts if rollout in ("", m["metadata"]["name"])]
     if not wanted:
-        typer.echo(
-            f"no Rollout {rollout} in {', '.join(filename)}; have {_have(manifests.of(names.ROLLOUT))}", err=True
-        )
+        have = ", ".join(str(m["metadata"]["name"]) for m, _ in manifests.rollouts) or "none"
+        typer.echo(f"no Rollout {rollout} in {', '.join(filename)}; have {have}", err=True)
         raise typer.Exit(1)
     invalid = False
-    for manifest in wanted:
-        key = (names.ROLLOUT, manifest["metadata"]["namespace"], manifest["metadata"]["name"])
-        seen = observe(read_rollout(manifest, manifests.origin[key]), manifests, facade)
+    for manifest, origin in wanted:
+        seen = observe(read_rollout(manifest, origin), manifests, facade)
         decided = decide(seen)
         typer.echo(json.dumps(_as_json(seen, decided), indent=2) if output == "json" else _as_text(seen, decided))
         invalid = invalid or decided.situation == Situation.INVALID
     raise typer.Exit(1 if invalid else 0)
-
-
-def _have(manifests: list[dict[str, object]]) -> str:
-    return ", ".join(str(m["metadata"]["name"]) for m in manifests) or "none"  # type: ignore[index]
 
 
 def _as_text(seen: Observed, decided: Plan) -> str:

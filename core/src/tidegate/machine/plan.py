@@ -240,7 +240,7 @@ class Settled:
 class Plan:
     """What a pass wants: `actions` in order, and how to conclude from what they came to.
 
-    `situation` names the case (see `rollout/case.py`), `notes` say in plain words what is waited for and why. `conclude`
+    `situation` names the case (see `rollout/situation.py`), `notes` say in plain words what is waited for and why. `conclude`
     is a pure function of the outcomes; None stands for "every action succeeded". `absent` tells that something the object
     names was not found, which may be no more than a cache that lags behind.
     """

@@ -34,8 +34,8 @@ from tidegate.errors import (
 )
 from tidegate.hooks.facade import Facade
 from tidegate.machine.plan import Event, Result, RouterAction, Settled, settle
-from tidegate.machine.rollout.case import Situation
 from tidegate.machine.rollout.decide import decide
+from tidegate.machine.rollout.situation import Situation
 from tidegate.machine.rollout.status import status_patch
 from tidegate.runtime.clock import Clock
 from tidegate.runtime.cluster import PassCluster

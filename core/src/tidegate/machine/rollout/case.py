@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
 from functools import cached_property
 from typing import Any
 
@@ -17,22 +16,10 @@ from tidegate.machine import hashing
 from tidegate.machine.observed import Observed, Problem, ReplicaSetView
 from tidegate.machine.replicas import Bounds
 from tidegate.machine.rollout.annotations import revision_of
+from tidegate.machine.rollout.situation import Situation
 from tidegate.machine.rollout.validate import problems
 from tidegate.machine.selectors import selects
 from tidegate.machine.step_hash import step_hash
-
-
-class Situation(StrEnum):
-    """The closed set of cases; the first that applies, from the top."""
-
-    DELETING = "deleting"  # deletionTimestamp is set: nothing is done any more
-    INVALID = "invalid"  # the spec, or something it names, cannot work: nothing is scaled or routed
-    UNSIZED = "unsized"  # spec.replicas is absent: it is written first, so that autoscalers can work
-    NEW_REVISION = "new revision"  # no ReplicaSet runs the template yet
-    RESET = "reset"  # template or steps changed: the update starts over
-    STEADY = "steady"  # the new revision is the stable one
-    ABORTED = "aborted"  # all traffic goes back to stable
-    UPDATING = "updating"  # on the way from stable to new (or the first deployment)
 
 
 @dataclass(frozen=True)

@@ -13,13 +13,14 @@ from tidegate.api import names
 from tidegate.machine.observed import Observed
 from tidegate.machine.plan import Outcome, Plan, Settled
 from tidegate.machine.rollout import status
-from tidegate.machine.rollout.case import Case, Situation
+from tidegate.machine.rollout.case import Case
 from tidegate.machine.rollout.draft import Draft
 from tidegate.machine.rollout.progress import make_progress
 from tidegate.machine.rollout.report import Report
 from tidegate.machine.rollout.revision import claim, create_new, keep_in_step, write_default_replicas
 from tidegate.machine.rollout.scaling import scale, trim_history, write_edits
 from tidegate.machine.rollout.services import point_services
+from tidegate.machine.rollout.situation import Situation
 from tidegate.machine.rollout.traffic import route_traffic
 
 Aspect = Callable[[Case, Draft], None]
