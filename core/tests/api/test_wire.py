@@ -118,4 +118,5 @@ def test_other_text_is_no_number(value: str) -> None:
 def test_times_are_utc_whole_seconds() -> None:
     moment = datetime(2026, 1, 2, 3, 4, 5, 678000, tzinfo=timezone(timedelta(hours=2)))
     assert write_time(moment) == "2026-01-02T01:04:05Z"
+    assert write_time(datetime(1, 1, 1, tzinfo=UTC)) == "0001-01-01T00:00:00Z"
     assert read_time("2026-01-02T01:04:05Z") == datetime(2026, 1, 2, 1, 4, 5, tzinfo=UTC)

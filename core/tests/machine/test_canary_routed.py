@@ -274,3 +274,34 @@ def test_a_scale_step_of_no_pods_takes_the_weight_first(a_rollout: Build) -> Non
     steps = [weight(10), {"setCanaryScale": {"replicas": 0}}, PAUSE]
     world = a_rollout(steps, routed=True).image("v2").run()
     assert (world.status["currentStepIndex"], world.weights[-1][0], world.pair()) == (2, 0, (0, 10))
+
+
+def test_pods_stay_until_a_lowered_weight_is_verified(a_rollout: Build) -> None:
+    world = a_rollout([weight(50), PAUSE, weight(10), PAUSE], routed=True)
+    world.verdict = True
+    world.image("v2").run()
+    world.verdict = False
+    world.client(**RESUME).run()
+    assert (world.weights[-1][0], world.pair()) == (10, (5, 10))
+    world.verdict = True
+    assert world.run().pair() == (1, 10)
+
+
+def test_header_routes_are_kept_while_stable_cannot_take_its_share(a_rollout: Build) -> None:
+    match = [{"headerName": "X-Test", "headerValue": {"exact": "yes"}}]
+    steps = [weight(50), {"setHeaderRoute": {"name": "h", "match": match}}, weight(10), PAUSE]
+    world = a_rollout(steps, routed=True, trafficRouting={"managedRoutes": [{"name": "h"}]})
+    world.pods_up["v1"] = 10
+    world.image("v2")
+    while world.weights[-1][0] != 50:
+        world.step()
+    world.pods_up["v1"] = 6  # enough for 50, too few for 90
+    world.run()
+    world.forget().step()
+    assert "waiting for stable" in world.plan.notes[0]
+    assert [w for w, _ in world.weights] == [50]
+    assert "SetHeaderRoute" in {type(call).__name__ for call in world.calls}
+
+
+def test_more_unavailable_than_everything_is_everything(a_rollout: Build) -> None:
+    assert a_rollout([weight(20), PAUSE], maxUnavailable="150%").phase == ("Healthy", "")
