@@ -12,27 +12,22 @@ import pytest
 
 from tidegate.api import names
 from tidegate.api.rollout import Rollout
-from tidegate.machine.hashing import template_digest
-from tidegate.machine.merge import merged
-from tidegate.machine.observed import Observed, Problem, ReplicaSetView, RouterView, ServiceView
-from tidegate.machine.plan import (
+from tidegate.machine.actions import (
     Action,
     CreateReplicaSet,
     DeleteReplicaSet,
     Event,
-    Outcome,
     PatchReplicaSet,
     PatchRollout,
-    Plan,
     PointService,
-    Result,
-    RouterAction,
-    SetWeights,
-    VerifyWeights,
-    settle,
 )
+from tidegate.machine.hashing import template_digest
+from tidegate.machine.merge import merged
+from tidegate.machine.observed import Observed, Problem, ReplicaSetView, RouterView, ServiceView
+from tidegate.machine.plan import Outcome, Plan, Result, settle
 from tidegate.machine.rollout.decide import decide
 from tidegate.machine.rollout.status import status_patch
+from tidegate.machine.routing import RouterAction, SetWeights, VerifyWeights
 from tidegate.machine.traffic import Capability, Verdict
 
 START = datetime(2026, 1, 1, tzinfo=UTC)

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from tidegate.machine.plan import Outcome, PointService, Result, SetWeights
+from tidegate.machine.actions import PointService
+from tidegate.machine.plan import Outcome, Result
+from tidegate.machine.routing import SetWeights
 from tidegate.machine.traffic import Hashes
 
 Build = Callable[..., Any]

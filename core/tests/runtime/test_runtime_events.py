@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tidegate.machine.plan import Event
+from tidegate.machine.actions import Event
 from tidegate.runtime.events import About, Recorder
 from tidegate.runtime.metrics import Metrics
 from tidegate.runtime.transport import Access, Connection, Transport

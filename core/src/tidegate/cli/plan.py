@@ -11,9 +11,10 @@ import typer
 
 from tidegate.cli.manifests import load, observe, read_rollout
 from tidegate.errors import ConfigError
+from tidegate.machine.actions import Action
 from tidegate.machine.merge import merge_patch
 from tidegate.machine.observed import Observed
-from tidegate.machine.plan import Action, Plan
+from tidegate.machine.plan import Plan
 from tidegate.machine.rollout.decide import decide
 from tidegate.machine.rollout.situation import Situation
 from tidegate.machine.rollout.status import status_patch, stored

@@ -24,8 +24,8 @@ from tidegate.hooks.markers import hookimpl
 from tidegate.hooks.objects import Manifest, Objects, controller_of
 from tidegate.hooks.references import Kind, Ref, Rule
 from tidegate.hooks.router import API_VERSION, Target, TrafficRouter
+from tidegate.machine.actions import Event
 from tidegate.machine.observed import Problem
-from tidegate.machine.plan import Event
 from tidegate.machine.traffic import (
     Capability,
     Destination,

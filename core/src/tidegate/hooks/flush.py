@@ -15,7 +15,7 @@ from tidegate.hooks.cluster import Cluster
 from tidegate.hooks.objects import Change, Objects, Reader, controller_of
 from tidegate.hooks.references import Kind
 from tidegate.hooks.router import Target
-from tidegate.machine.plan import Event
+from tidegate.machine.actions import Event
 
 log = logging.getLogger(__name__)
 

@@ -8,7 +8,7 @@ from typing import Any, Literal, Protocol
 
 from tidegate.errors import NotFound, PluginError
 from tidegate.hooks.references import Kind
-from tidegate.machine.plan import Event
+from tidegate.machine.actions import Event
 
 Manifest = dict[str, Any]
 

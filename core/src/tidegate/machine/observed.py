@@ -8,9 +8,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from enum import StrEnum
+from typing import Any
 
 from tidegate.api.rollout import Rollout
-from tidegate.machine.traffic import Capability
+from tidegate.machine.traffic import Capability, Destination
+
+
+class Door(StrEnum):
+    """What a controller may or may not be able to carry out beside traffic; a spec that asks for a closed one is invalid."""
+
+    ANALYSIS = "analysis"
+    EXPERIMENT = "experiment"
+    STEP_PLUGIN = "step plugin"
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +29,8 @@ class ReplicaSetView:
 
     `pod_hash` is the value of its label `rollouts-pod-template-hash`, "" without one. `digest` identifies its pod
     template (see `hashing.template_digest`), so two sets with one digest run the same pods. `owner_uid` is the uid of its
-    controller, "" for an orphan. `failure` is its `ReplicaFailure` condition as (status, reason, message).
+    controller, "" for an orphan. `failure` is its `ReplicaFailure` condition as (status, reason, message). `kept_from` is
+    the hash whose pods an injected anti-affinity term keeps it away from, "" without such a term.
     """
 
     name: str
@@ -40,6 +51,73 @@ class ReplicaSetView:
     observed_generation: int = 1
     deleting: bool = False
     failure: tuple[str, str, str] | None = None
+    kept_from: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PodView:
+    """A pod of one of the Rollout's ReplicaSets; `owner_uid` is the ReplicaSet's uid."""
+
+    name: str
+    uid: str
+    owner_uid: str
+    created: datetime
+    available: bool = False
+    deleting: bool = False
+    labels: Mapping[str, str] = field(default_factory=dict)
+    annotations: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class WorkloadView:
+    """The workload that `spec.workloadRef` names: its template and selector, and its own wanted size.
+
+    `replicas` is None for a kind without one (PodTemplate).
+    """
+
+    kind: str
+    name: str
+    uid: str
+    generation: int
+    template: Mapping[str, Any]
+    selector: Mapping[str, Any] | None = None
+    replicas: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RunView:
+    """An AnalysisRun of the Rollout. `type` is its label rollout-type, `step` the label step-index.
+
+    `phase` is "" for a run that nobody has looked at yet; `ending` says that it was told to terminate.
+    """
+
+    name: str
+    uid: str
+    type: str
+    pod_hash: str
+    created: datetime
+    step: int | None = None
+    phase: str = ""
+    message: str = ""
+    ending: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ExperimentView:
+    """An Experiment of the Rollout. `destinations` are the weighted Services of its templates that have one.
+
+    `ending` says that it was told to terminate.
+    """
+
+    name: str
+    uid: str
+    pod_hash: str
+    created: datetime
+    step: int | None = None
+    phase: str = ""
+    message: str = ""
+    ending: bool = False
+    destinations: tuple[Destination, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +170,9 @@ class Observed:
     `replica_sets` holds those owned by the Rollout and the orphans that its selector matches, in any order.
     `services` has an entry for every Service that the Rollout names, None where it does not exist. `routers` are in
     the order in which they are asked. `retired` names routers that were used before (bookkeeping annotation
-    `tidegate.io/traffic-routers`) and are no longer in the spec.
+    `tidegate.io/traffic-routers`) and are no longer in the spec. `pods` are those of the Rollout's ReplicaSets, and only
+    where they are needed (see `rollout/pods.py`), else empty. `workload` is what spec.workloadRef names, None where it is
+    missing or nothing is named. `doors` are what this controller carries out; `runs` and `experiments` are owned ones.
     """
 
     now: datetime
@@ -101,3 +181,8 @@ class Observed:
     services: Mapping[str, ServiceView | None] = field(default_factory=dict)
     routers: tuple[RouterView, ...] = ()
     retired: tuple[str, ...] = ()
+    pods: tuple[PodView, ...] = ()
+    workload: WorkloadView | None = None
+    doors: frozenset[Door] = frozenset()
+    runs: tuple[RunView, ...] = ()
+    experiments: tuple[ExperimentView, ...] = ()

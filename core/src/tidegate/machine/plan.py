@@ -11,196 +11,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any
 
-from tidegate.machine.traffic import Hashes, HeaderRoute, MirrorRoute, Verdict, Weights
-
-Claim = tuple[str, str]  # (object, field)
-
-
-@dataclass(frozen=True, slots=True)
-class Event:
-    """A Kubernetes Event about the Rollout."""
-
-    reason: str
-    message: str
-    type: Literal["Normal", "Warning"] = "Normal"
-
-
-@dataclass(frozen=True, slots=True)
-class Action:
-    """One write or question. `why` is for people; `events` are sent once it has succeeded."""
-
-    why: str = field(default="", kw_only=True)
-    events: tuple[Event, ...] = field(default=(), kw_only=True)
-
-    @property
-    def claims(self) -> tuple[Claim, ...]:
-        """The fields that this action owns in this pass."""
-        return ()
-
-
-@dataclass(frozen=True, slots=True)
-class PatchRollout(Action):
-    """Merge patch of the Rollout itself, never of its template: annotations (None removes) and a default `replicas`."""
-
-    annotations: Mapping[str, str | None] = field(default_factory=dict)
-    replicas: int | None = None
-
-    @property
-    def claims(self) -> tuple[Claim, ...]:
-        keys = [("rollout", f"annotation {key}") for key in self.annotations]
-        return (*keys, ("rollout", "spec.replicas")) if self.replicas is not None else tuple(keys)
-
-
-@dataclass(frozen=True, slots=True)
-class CreateReplicaSet(Action):
-    """Create `manifest`. Where the name is taken the performer reads that set live (one without the hash label is in no
-    cache): controlled by this Rollout and with the same hash label, it is ours and done; else the outcome is `collided`.
-    """
-
-    name: str
-    manifest: Mapping[str, Any]
-
-    @property
-    def claims(self) -> tuple[Claim, ...]:
-        return ((f"replicaset/{self.name}", "*"),)
-
-
-@dataclass(frozen=True, slots=True)
-class PatchReplicaSet(Action):
-    """One merge patch of one ReplicaSet, refused by the server when it changed since `resource_version`.
-
-    `replicas` is the new size or None; `annotations` with None are removed; `owner` adopts (True) or releases (False).
-    """
-
-    name: str
-    uid: str
-    resource_version: str
-    replicas: int | None = None
-    annotations: Mapping[str, str | None] = field(default_factory=dict)
-    min_ready_seconds: int | None = None
-    owner: bool | None = None
-
-    @property
-    def claims(self) -> tuple[Claim, ...]:
-        return ((f"replicaset/{self.name}", "*"),)
-
-
-@dataclass(frozen=True, slots=True)
-class DeleteReplicaSet(Action):
-    """Delete a ReplicaSet that no pod runs in; `uid` guards against a namesake."""
-
-    name: str
-    uid: str
-
-    @property
-    def claims(self) -> tuple[Claim, ...]:
-        return ((f"replicaset/{self.name}", "*"),)
-
-
-@dataclass(frozen=True, slots=True)
-class PointService(Action):
-    """Let a Service select the pods of one revision; `adopt` also writes the managed-by annotation."""
-
-    service: str
-    pod_hash: str
-    adopt: bool
-
-    @property
-    def claims(self) -> tuple[Claim, ...]:
-        return ((f"service/{self.service}", "spec.selector"),)
-
-
-@dataclass(frozen=True, slots=True)
-class RouterAction(Action):
-    """Something asked of one router; `router` is its key in the Rollout.
-
-    `go_on` is set where the canary's share does not grow: a router that fails then keeps no other from being asked, or an
-    abort would leave the second at its weight because the first one's API is down. Nothing but routers is tried behind it.
-    """
-
-    router: str
-    go_on: bool = field(default=False, kw_only=True)
-
-
-@dataclass(frozen=True, slots=True)
-class RemoveManagedRoutes(RouterAction):
-    """Delete every managed route whose name is not in `keep`."""
-
-    keep: frozenset[str] = frozenset()
-
-    @property
-    def claims(self) -> tuple[Claim, ...]:
-        return ((f"router/{self.router}", "routes"),)
-
-
-@dataclass(frozen=True, slots=True)
-class UpdateHash(RouterAction):
-    """Tell a router which revisions canary and stable are."""
-
-    hashes: Hashes
-
-    @property
-    def claims(self) -> tuple[Claim, ...]:
-        return ((f"router/{self.router}", "hashes"),)
-
-
-@dataclass(frozen=True, slots=True)
-class SetWeights(RouterAction):
-    """Share the traffic out. `early` marks the extra call before the hashes move away from a revision without pods."""
-
-    weights: Weights
-    hashes: Hashes
-    early: bool = False
-
-    @property
-    def claims(self) -> tuple[Claim, ...]:
-        return ((f"router/{self.router}", "weights before hashes" if self.early else "weights"),)
-
-
-@dataclass(frozen=True, slots=True)
-class SetHeaderRoute(RouterAction):
-    """Write one managed header route."""
-
-    route: HeaderRoute
-
-    @property
-    def claims(self) -> tuple[Claim, ...]:
-        return ((f"router/{self.router}", f"route {self.route.name}"),)
-
-
-@dataclass(frozen=True, slots=True)
-class SetMirrorRoute(RouterAction):
-    """Write one managed mirror route."""
-
-    route: MirrorRoute
-
-    @property
-    def claims(self) -> tuple[Claim, ...]:
-        return ((f"router/{self.router}", f"route {self.route.name}"),)
-
-
-@dataclass(frozen=True, slots=True)
-class VerifyWeights(RouterAction):
-    """Ask a router whether the weights are in force; never a write.
-
-    With `required` a False verdict ends the pass as pending: nothing behind it runs, so that no old ReplicaSet is touched
-    while the last weight is not known to be in force. An error of the question itself never ends the pass: it is an
-    outcome without verdict whose `message` holds the error.
-    """
-
-    weights: Weights
-    required: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class CleanUpRouter(RouterAction):
-    """Remove what a router that is no longer in the spec has left behind."""
-
-    @property
-    def claims(self) -> tuple[Claim, ...]:
-        return ((f"router/{self.router}", "*"),)
+from tidegate.machine.actions import Action, Claim, Event
+from tidegate.machine.checking import StepAnswer
+from tidegate.machine.traffic import Verdict
 
 
 class Result(StrEnum):
@@ -214,13 +29,18 @@ class Result(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How one action of a plan turned out. `wrote` tells whether the world was changed by it."""
+    """How one action of a plan turned out. `wrote` tells whether the world was changed by it.
+
+    `name` is the name that a run or an Experiment got or had, `answer` what a step plugin said.
+    """
 
     action: Action
     result: Result = Result.DONE
     wrote: bool = False
     verdict: Verdict | None = None
     message: str = ""
+    name: str = ""
+    answer: StepAnswer | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from tidegate.errors import AlreadyExists, ApiError, Forbidden, NotFound, TooManyRequests, Transient
-from tidegate.machine.plan import Event
+from tidegate.machine.actions import Event
 from tidegate.runtime.clock import Clock
 from tidegate.runtime.kinds import EVENTS, path_of
 from tidegate.runtime.metrics import Metrics

@@ -24,19 +24,20 @@ from tidegate.errors import (
 from tidegate.hooks.configs import target_for
 from tidegate.hooks.facade import Facade
 from tidegate.hooks.flush import Done, written_before
-from tidegate.machine.plan import (
+from tidegate.machine.actions import (
     Action,
-    CleanUpRouter,
     CreateReplicaSet,
     DeleteReplicaSet,
     Event,
-    Outcome,
     PatchReplicaSet,
     PatchRollout,
-    Plan,
     PointService,
+)
+from tidegate.machine.plan import Outcome, Plan, Result
+from tidegate.machine.projections import controller_uid
+from tidegate.machine.routing import (
+    CleanUpRouter,
     RemoveManagedRoutes,
-    Result,
     RouterAction,
     SetHeaderRoute,
     SetMirrorRoute,
@@ -44,7 +45,6 @@ from tidegate.machine.plan import (
     UpdateHash,
     VerifyWeights,
 )
-from tidegate.machine.projections import controller_uid
 from tidegate.runtime.cluster import PassCluster
 from tidegate.runtime.kinds import REPLICA_SETS, ROLLOUTS, SERVICES
 from tidegate.runtime.observe import Sight

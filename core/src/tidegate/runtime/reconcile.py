@@ -33,10 +33,12 @@ from tidegate.errors import (
     TooManyRequests,
 )
 from tidegate.hooks.facade import Facade
-from tidegate.machine.plan import Event, Result, RouterAction, Settled, settle
+from tidegate.machine.actions import Event
+from tidegate.machine.plan import Result, Settled, settle
 from tidegate.machine.rollout.decide import decide
 from tidegate.machine.rollout.situation import Situation
 from tidegate.machine.rollout.status import status_patch
+from tidegate.machine.routing import RouterAction
 from tidegate.runtime.clock import Clock
 from tidegate.runtime.cluster import PassCluster
 from tidegate.runtime.events import About, Recorder

@@ -9,8 +9,8 @@ from pydantic import ValidationError
 
 from tidegate.api import names
 from tidegate.hooks.references import Kind
+from tidegate.machine.actions import Event
 from tidegate.machine.observed import ReplicaSetView, ServiceView
-from tidegate.machine.plan import Event
 from tidegate.machine.selectors import selects
 from tidegate.runtime.events import About
 from tidegate.runtime.kinds import REPLICA_SETS, ROLLOUTS, SERVICES

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from tidegate.api.status import Condition, RolloutStatus
+from tidegate.machine.actions import Event
 from tidegate.machine.moments import later, rounded_up
-from tidegate.machine.plan import Event
 from tidegate.machine.rollout.annotations import deadline_of
 from tidegate.machine.rollout.case import Case
 

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from tidegate.machine.actions import Action, Event, PatchReplicaSet
 from tidegate.machine.observed import ReplicaSetView
-from tidegate.machine.plan import Action, Event, PatchReplicaSet
 
 
 @dataclass(slots=True)

@@ -7,8 +7,8 @@ from datetime import datetime
 
 from tidegate.api import names
 from tidegate.api.status import PauseCondition, TrafficWeights, WeightDestination
+from tidegate.machine.actions import Event
 from tidegate.machine.moments import later, rounded_up
-from tidegate.machine.plan import Event
 from tidegate.machine.rollout.case import Case
 from tidegate.machine.rollout.draft import Draft
 from tidegate.machine.rollout.position import at_goal, enough, target

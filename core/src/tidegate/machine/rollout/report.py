@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tidegate.machine.plan import CreateReplicaSet, Event, Outcome, Result, SetWeights, VerifyWeights
+from tidegate.machine.actions import CreateReplicaSet, Event
+from tidegate.machine.plan import Outcome, Result
 from tidegate.machine.rollout.draft import Draft
+from tidegate.machine.routing import SetWeights, VerifyWeights
 
 
 @dataclass(frozen=True, slots=True)

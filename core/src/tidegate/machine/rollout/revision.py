@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from tidegate.api import names
+from tidegate.machine.actions import CreateReplicaSet, Event, PatchRollout
 from tidegate.machine.observed import ReplicaSetView
-from tidegate.machine.plan import CreateReplicaSet, Event, PatchRollout
 from tidegate.machine.rollout.annotations import revision_of
 from tidegate.machine.rollout.case import Case
 from tidegate.machine.rollout.draft import Draft

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from tidegate.api import names
 from tidegate.api.wire import write_time
+from tidegate.machine.actions import DeleteReplicaSet, Event
 from tidegate.machine.moments import later, rounded_up
 from tidegate.machine.observed import ReplicaSetView
-from tidegate.machine.plan import DeleteReplicaSet, Event
 from tidegate.machine.rollout.annotations import deadline_of, revision_of
 from tidegate.machine.rollout.case import Case
 from tidegate.machine.rollout.draft import Draft

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from tidegate.api import names
+from tidegate.machine.actions import Event, PointService
 from tidegate.machine.observed import ReplicaSetView
-from tidegate.machine.plan import Event, PointService
 from tidegate.machine.replicas import share
 from tidegate.machine.rollout.case import Case
 from tidegate.machine.rollout.draft import Draft

@@ -8,9 +8,10 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from tidegate.api.status import Condition, RolloutStatus
+from tidegate.machine.actions import Event
 from tidegate.machine.merge import merge_patch
 from tidegate.machine.moments import later, rounded_up
-from tidegate.machine.plan import Event, Settled
+from tidegate.machine.plan import Settled
 from tidegate.machine.rollout import conditions as judged
 from tidegate.machine.rollout.case import Case
 from tidegate.machine.rollout.draft import Draft

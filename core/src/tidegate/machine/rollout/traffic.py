@@ -11,7 +11,11 @@ from tidegate.api.steps import SetHeaderRoute as HeaderStep
 from tidegate.api.steps import SetMirrorRoute as MirrorStep
 from tidegate.api.steps import Step, StringMatch
 from tidegate.machine.observed import RouterView
-from tidegate.machine.plan import (
+from tidegate.machine.rollout.annotations import deadline_of
+from tidegate.machine.rollout.case import Case
+from tidegate.machine.rollout.draft import Draft
+from tidegate.machine.rollout.position import at_goal, enough, target, weight_at
+from tidegate.machine.routing import (
     CleanUpRouter,
     RemoveManagedRoutes,
     SetHeaderRoute,
@@ -20,10 +24,6 @@ from tidegate.machine.plan import (
     UpdateHash,
     VerifyWeights,
 )
-from tidegate.machine.rollout.annotations import deadline_of
-from tidegate.machine.rollout.case import Case
-from tidegate.machine.rollout.draft import Draft
-from tidegate.machine.rollout.position import at_goal, enough, target, weight_at
 from tidegate.machine.traffic import (
     Capability,
     Hashes,
