@@ -260,9 +260,17 @@ def test_the_abort_delay_begins_once_weight_0_is_in_force(a_rollout: Build) -> N
 
 def test_a_version_that_carries_weight_is_not_shrunk_to_its_ready_pods(a_rollout: Build) -> None:
     world = a_rollout([weight(50), PAUSE], routed=True).image("v2").run()
-    world.pods_up |= {"v1": 9, "v2": 0}
+    world.pods_up |= {"v1": 9, "v2": 1}
     world.image("bad-v3").run()
     assert world.size(2) == 5
+
+
+def test_a_version_without_any_pod_loses_its_share_even_to_a_stable_that_is_short(a_rollout: Build) -> None:
+    world = a_rollout([weight(50), PAUSE], routed=True).image("v2").run()
+    world.pods_up |= {"v1": 9, "v2": 0}
+    world.forget().image("bad-v3").run()
+    assert world.weights[-1][0] == 0
+    assert world.size(2) == 0
 
 
 def test_traffic_routing_without_a_router_records_no_weights(a_rollout: Build) -> None:

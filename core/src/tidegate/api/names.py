@@ -6,6 +6,7 @@ GROUP = "argoproj.io"
 VERSION = "v1alpha1"
 API_VERSION = f"{GROUP}/{VERSION}"
 ROLLOUT = "Rollout"
+EXPERIMENT = "Experiment"
 
 POD_HASH = "rollouts-pod-template-hash"
 REVISION = "rollout.argoproj.io/revision"

@@ -41,6 +41,7 @@ def replica_set_view(manifest: Manifest, digest: Callable[[Manifest], str] | Non
         observed_generation=status.get("observedGeneration") or 0,
         deleting=bool(metadata.get("deletionTimestamp")),
         failure=_failure(status),
+        kept_from=_kept_from(spec.get("template") or {}),
     )
 
 
@@ -71,3 +72,21 @@ def controller_uid(manifest: Manifest) -> str:
 def _failure(status: Mapping[str, Any]) -> tuple[str, str, str] | None:
     found = next((c for c in status.get("conditions") or [] if c.get("type") == "ReplicaFailure"), None)
     return (found.get("status", ""), found.get("reason", ""), found.get("message", "")) if found else None
+
+
+def _kept_from(template: Mapping[str, Any]) -> str:
+    """The hash whose pods an injected anti-affinity term keeps this template's away from, "" without one.
+
+    A user's own term over the hash label cannot be told from it.
+    """
+    rules = ((template.get("spec") or {}).get("affinity") or {}).get("podAntiAffinity") or {}
+    preferred = rules.get("preferredDuringSchedulingIgnoredDuringExecution") or []
+    terms = [
+        *(rules.get("requiredDuringSchedulingIgnoredDuringExecution") or []),
+        *(weighted.get("podAffinityTerm") or {} for weighted in preferred),
+    ]
+    for term in terms:
+        for expression in (term.get("labelSelector") or {}).get("matchExpressions") or []:
+            if expression.get("key") == names.POD_HASH:
+                return next((str(value) for value in expression.get("values") or []), "")
+    return ""

@@ -37,7 +37,7 @@ from tidegate.machine.actions import Event
 from tidegate.machine.plan import Result, Settled, settle
 from tidegate.machine.rollout.decide import decide
 from tidegate.machine.rollout.situation import Situation
-from tidegate.machine.rollout.status import status_patch
+from tidegate.machine.rollout.serial import status_patch
 from tidegate.machine.routing import RouterAction
 from tidegate.runtime.clock import Clock
 from tidegate.runtime.cluster import PassCluster

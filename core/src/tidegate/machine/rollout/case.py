@@ -9,16 +9,15 @@ from functools import cached_property
 from typing import Any
 
 from tidegate.api import intstr, names
-from tidegate.api.rollout import Canary, Rollout
+from tidegate.api.rollout import BlueGreen, Canary, Rollout
 from tidegate.api.status import RolloutStatus
 from tidegate.api.steps import Step
-from tidegate.machine import hashing
 from tidegate.machine.observed import Observed, Problem, ReplicaSetView
 from tidegate.machine.replicas import Bounds
 from tidegate.machine.rollout.annotations import revision_of
+from tidegate.machine.rollout.sets import Sets
 from tidegate.machine.rollout.situation import Situation
 from tidegate.machine.rollout.validate import problems
-from tidegate.machine.selectors import selects
 from tidegate.machine.step_hash import step_hash
 
 
@@ -56,8 +55,13 @@ class Case:
 
     @cached_property
     def canary(self) -> Canary:
-        """The canary strategy; an empty one where another strategy is configured (then the spec is a problem)."""
+        """The canary strategy; an empty one where the strategy is another."""
         return self.rollout.spec.strategy.canary or Canary()
+
+    @property
+    def blue_green(self) -> BlueGreen | None:
+        """The blue-green strategy; None for a canary."""
+        return self.rollout.spec.strategy.blue_green
 
     @property
     def steps(self) -> list[Step]:
@@ -68,6 +72,16 @@ class Case:
         """Whether traffic routing is configured; without it the canary is basic: pods are the traffic."""
         return self.canary.traffic_routing is not None
 
+    @property
+    def dynamic(self) -> bool:
+        """Whether stable shrinks as the canary grows (dynamicStableScale)."""
+        return self.routed and self.canary.dynamic_stable_scale
+
+    def selected(self, service: str) -> str:
+        """The revision that a Service selects, "" for none in particular."""
+        view = self.seen.services.get(service)
+        return view.selector.get(names.POD_HASH, "") if view is not None else ""
+
     @cached_property
     def total(self) -> int:
         """What weights add up to."""
@@ -76,7 +90,7 @@ class Case:
 
     @cached_property
     def bounds(self) -> Bounds:
-        """maxSurge and maxUnavailable in pods; if both come to 0, one pod may be unavailable."""
+        """A canary's maxSurge and maxUnavailable in pods; if both come to 0, one pod may be unavailable."""
         surge = intstr.resolve(self.canary.surge, self.replicas, round_up=True)
         unavailable = intstr.resolve(self.canary.unavailable, self.replicas, round_up=False)
         if surge == 0 and unavailable == 0:
@@ -87,106 +101,70 @@ class Case:
 
     @cached_property
     def template(self) -> Mapping[str, Any]:
+        """The pod template in force: the Rollout's own, or that of the workload it refers to."""
+        if self.rollout.spec.workload_ref is not None and self.seen.workload is not None:
+            return self.seen.workload.template
         return self.rollout.spec.template or {}
 
     @cached_property
-    def digest(self) -> str:
-        return hashing.template_digest(self.template)
+    def selector(self) -> Mapping[str, Any] | None:
+        """The selector in force: the Rollout's own, or that of the workload it refers to."""
+        if self.rollout.spec.selector is None and self.rollout.spec.workload_ref is not None:
+            return self.seen.workload.selector if self.seen.workload is not None else None
+        return self.rollout.spec.selector
+
+    @property
+    def workload_generation(self) -> str:
+        """The generation of the workload that the Rollout refers to, "" without one."""
+        return str(self.seen.workload.generation) if self.rollout.spec.workload_ref and self.seen.workload else ""
 
     @cached_property
-    def wanted_hash(self) -> str:
-        """The label that a new ReplicaSet for this template would get."""
-        return hashing.pod_hash(self.digest, self.status.collision_count)
+    def sets(self) -> Sets:
+        """The ReplicaSets by their role."""
+        return Sets(self.seen, self.template, self.selector)
 
-    @cached_property
+    @property
     def owned(self) -> tuple[ReplicaSetView, ...]:
-        """Our ReplicaSets, oldest first; orphans that are adopted in this pass included, released ones not."""
-        uid = self.rollout.metadata.uid
-        mine = [s for s in self.seen.replica_sets if self._matches(s) and (s.owner_uid == uid or self._adoptable(s))]
-        return tuple(sorted(mine, key=lambda s: (s.created, s.name)))
+        return self.sets.owned
 
-    @cached_property
-    def adopted(self) -> tuple[ReplicaSetView, ...]:
-        """Orphans with the hash label that the selector matches."""
-        return tuple(s for s in self.owned if not s.owner_uid)
-
-    @cached_property
-    def released(self) -> tuple[ReplicaSetView, ...]:
-        """Ours by owner, but no longer matched by the selector."""
-        uid = self.rollout.metadata.uid
-        return tuple(s for s in self.seen.replica_sets if s.owner_uid == uid and not self._matches(s))
-
-    def _matches(self, replica_set: ReplicaSetView) -> bool:
-        return selects(self.rollout.spec.selector, replica_set.labels)
-
-    def _adoptable(self, replica_set: ReplicaSetView) -> bool:
-        """An orphan with the hash label, unless it bears our next name over another template: that is a collision."""
-        impostor = replica_set.pod_hash == self.wanted_hash and replica_set.digest != self.digest
-        return not replica_set.owner_uid and bool(replica_set.pod_hash) and not replica_set.deleting and not impostor
-
-    @cached_property
+    @property
     def new(self) -> ReplicaSetView | None:
-        """The ReplicaSet of the desired template: by our hash label, else by an equal template.
+        return self.sets.new
 
-        The label alone is enough: a server may write a template differently from how it was sent. Of several equal ones
-        (twins made by a change of hash recipe) the current one wins, then the stable one, then the oldest.
-        """
-        for replica_set in self.owned:
-            if replica_set.pod_hash == self.wanted_hash:
-                return replica_set
-        twins = [s for s in self.owned if s.digest == self.digest]
-        preferred = (self.status.current_pod_hash, self.status.stable_rs)
-        for pod_hash in preferred:
-            for twin in twins:
-                if pod_hash and twin.pod_hash == pod_hash:
-                    return twin
-        return twins[0] if twins else None
-
-    @cached_property
+    @property
     def stable(self) -> ReplicaSetView | None:
-        """The ReplicaSet that `status.stableRS` names; may be the new one; None where it is unset or gone."""
-        wanted = self.status.stable_rs
-        if not wanted:
-            return None
-        if self.new is not None and self.new.pod_hash == wanted:
-            return self.new
-        return next((s for s in self.owned if s.pod_hash == wanted), None)
+        return self.sets.stable
 
-    @cached_property
+    @property
+    def others(self) -> tuple[ReplicaSetView, ...]:
+        return self.sets.others
+
+    @property
     def separate_stable(self) -> ReplicaSetView | None:
         """The stable ReplicaSet where it is another one than the new."""
         return None if self.stable is self.new else self.stable
 
     @cached_property
-    def others(self) -> tuple[ReplicaSetView, ...]:
-        """Every ReplicaSet of ours that is neither new nor stable, oldest first."""
-        return tuple(s for s in self.owned if s is not self.new and s is not self.stable)
-
-    @cached_property
     def new_hash(self) -> str:
         """The label of the new ReplicaSet, or the one that it is going to get."""
-        return self.new.pod_hash if self.new else self.wanted_hash
+        return self.new.pod_hash if self.new else self.sets.wanted_hash
 
-    @cached_property
+    @property
     def new_available(self) -> int:
         return self.new.available if self.new else 0
 
     @cached_property
-    def name_taken(self) -> bool:
-        """Whether a ReplicaSet that the selector no longer matches bears the name that a new one would get."""
-        return any(s.pod_hash == self.wanted_hash for s in self.released)
-
-    @cached_property
-    def next_revision(self) -> int:
-        """One more than the highest revision among all ReplicaSets but the new one."""
-        return 1 + max((revision_of(s) for s in self.owned if s is not self.new), default=0)
-
-    @cached_property
     def revision(self) -> int:
         """The number of the new revision once this pass has numbered its ReplicaSet as the latest."""
-        return max(revision_of(self.new) if self.new else 0, self.next_revision)
+        return max(revision_of(self.new) if self.new else 0, self.sets.next_revision)
 
     # --- position ---
+
+    @property
+    def halted(self) -> bool:
+        """Whether a person, or a verdict that only a person can judge, holds the update: no pods, no switches, no steps."""
+        inconclusive = names.PAUSE_INCONCLUSIVE_ANALYSIS
+        return self.rollout.spec.paused or any(p.reason == inconclusive for p in self.status.pause_conditions)
 
     @cached_property
     def step_count(self) -> int:
@@ -206,7 +184,8 @@ class Case:
 
     @cached_property
     def step_hash(self) -> str:
-        return step_hash(self.steps)
+        """The identity of the steps; "" for blue-green."""
+        return step_hash(self.steps) if self.blue_green is None else ""
 
     @cached_property
     def generation_observed(self) -> bool:

@@ -76,7 +76,7 @@ def judge(case: Case, after: RolloutStatus, abort_message: str = "") -> Conditio
     _healthy(conditions, well=well and not paused)
     _completed(case, after, conditions)
     _progressing(case, after, conditions, _Facts(well, was_healthy and not well, paused, abort_message))
-    enough = after.available_replicas >= case.replicas
+    enough = _available(case, after)
     words = "Rollout has minimum availability" if enough else "Rollout does not have minimum availability"
     conditions.put("Available", str(enough), "AvailableReason", words)
     _replica_failure(case, conditions)
@@ -98,13 +98,26 @@ def healthy(case: Case, after: RolloutStatus) -> bool:
     # differs: the reference also wants the generation to have been observed by an earlier pass, so it shows Healthy one
     pass later; this status is made from that very generation.
     """
-    full = after.updated_replicas == after.available_replicas == after.replicas == case.replicas
+    if not promoted(after) or not after.updated_replicas == after.available_replicas == case.replicas:
+        return False
+    if case.blue_green is not None:
+        shown = (after.current_pod_hash, "") if not case.blue_green.preview_service else (after.current_pod_hash,)
+        return after.blue_green.active_selector == after.current_pod_hash and after.blue_green.preview_selector in shown
     done = case.step_count == 0 or after.current_step_index in (None, case.step_count)
-    return full and done and _promoted(after)
+    return after.replicas == case.replicas and done
 
 
-def _promoted(after: RolloutStatus) -> bool:
+def promoted(after: RolloutStatus) -> bool:
+    """Whether a status says that the current revision is the stable one."""
     return bool(after.stable_rs) and after.stable_rs == after.current_pod_hash
+
+
+def _available(case: Case, after: RolloutStatus) -> bool:
+    """Whether enough pods serve: a blue-green's active version has all of its own."""
+    if case.blue_green is None:
+        return after.available_replicas >= case.replicas
+    active = case.sets.of(after.blue_green.active_selector)
+    return active is not None and active.spec_replicas == active.available == case.replicas
 
 
 def _healthy(conditions: Conditions, *, well: bool) -> None:
@@ -116,8 +129,10 @@ def _healthy(conditions: Conditions, *, well: bool) -> None:
 
 def _completed(case: Case, after: RolloutStatus, conditions: Conditions) -> None:
     old = conditions.get("Completed")
-    conditions.put("Completed", str(_promoted(after)), "RolloutCompleted", "RolloutCompleted")
-    if not _promoted(after) and (old is None or old.status == "True"):
+    if case.blue_green is not None and not after.stable_rs:
+        return  # a first blue-green deployment is stable from its next pass on, and was never an update
+    conditions.put("Completed", str(promoted(after)), "RolloutCompleted", "RolloutCompleted")
+    if not promoted(after) and (old is None or old.status == "True"):
         text = f"Rollout not completed, started update to revision {case.revision} ({after.current_pod_hash})"
         conditions.events.append(Event("RolloutNotCompleted", text))
 
@@ -135,10 +150,10 @@ def _progressing(case: Case, after: RolloutStatus, conditions: Conditions, facts
     if facts.healthy:
         text = f'ReplicaSet "{name}" has successfully progressed.'
         conditions.put("Progressing", "True", "NewReplicaSetAvailable", text)
-    elif facts.paused and not _promoted(after):
+    elif facts.paused and not promoted(after):
         conditions.put("Progressing", "Unknown", "RolloutPaused", "Rollout is paused")
     elif progressed(case.status, after) or facts.became_unhealthy:
-        _moved(conditions, name, unavailable=_promoted(after) and facts.became_unhealthy)
+        _moved(conditions, name, unavailable=promoted(after) and facts.became_unhealthy)
     elif old is not None and old.reason == "RolloutPaused":
         conditions.put("Progressing", "Unknown", "RolloutResumed", "Rollout is resumed")
     elif timed_out(case, conditions):
@@ -193,6 +208,8 @@ def progressed(before: RolloutStatus, after: RolloutStatus) -> bool:
             and after.current_step_index != before.current_step_index
         )
         or after.current_step_hash != before.current_step_hash
+        or after.blue_green.active_selector != before.blue_green.active_selector
+        or after.blue_green.preview_selector != before.blue_green.preview_selector
     )
 
 
@@ -234,4 +251,4 @@ def timeout_text(case: Case) -> str:
 
 def set_name(case: Case) -> str:
     """The name of the new ReplicaSet, existing or about to be made."""
-    return case.new.name if case.new else f"{case.rollout.metadata.name}-{case.wanted_hash}"
+    return case.new.name if case.new else f"{case.rollout.metadata.name}-{case.sets.wanted_hash}"

@@ -6,40 +6,93 @@ that the schema lets through.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 
 from tidegate.api import names
 from tidegate.machine.observed import Observed
 from tidegate.machine.plan import Outcome, Plan, Settled
-from tidegate.machine.rollout import status
+from tidegate.machine.rollout import serial, status
+from tidegate.machine.rollout.affinity import keep_apart
+from tidegate.machine.rollout.blue_green import point_preview, switch_active
 from tidegate.machine.rollout.case import Case
+from tidegate.machine.rollout.checks import run_analyses, run_experiments, run_step_plugins, trim_checks
+from tidegate.machine.rollout.cutover import cut_over
 from tidegate.machine.rollout.draft import Draft
-from tidegate.machine.rollout.progress import make_progress
+from tidegate.machine.rollout.metadata import mark_pods
+from tidegate.machine.rollout.progress import Progress
 from tidegate.machine.rollout.report import Report
+from tidegate.machine.rollout.restart import restart_pods
 from tidegate.machine.rollout.revision import claim, create_new, keep_in_step, write_default_replicas
-from tidegate.machine.rollout.scaling import scale, trim_history, write_edits
+from tidegate.machine.rollout.scaling import scale, scale_blue_green, trim_history, write_edits
 from tidegate.machine.rollout.services import point_services
 from tidegate.machine.rollout.situation import Situation
-from tidegate.machine.rollout.traffic import route_traffic
+from tidegate.machine.rollout.traffic import retire_routers, route_traffic
+from tidegate.machine.rollout.walk import walk
+from tidegate.machine.rollout.workload import follow_workload, scale_workload_down
 
 Aspect = Callable[[Case, Draft], None]
 
 # The order of effects. Services move before weights, so that a weight never falls on a Service that selects nobody;
-# weights move before sizes, so that pods go only after their traffic has gone; history goes last.
-RUNNING: tuple[Aspect, ...] = (claim, keep_in_step, point_services, route_traffic, scale, trim_history, write_edits)
+# weights move before sizes, so that pods go only after their traffic has gone; what is checked starts once the pods are
+# there; history goes last.
+CANARY: tuple[Aspect, ...] = (
+    claim,
+    follow_workload,
+    keep_in_step,
+    keep_apart,
+    point_services,
+    retire_routers,
+    route_traffic,
+    run_experiments,
+    run_analyses,
+    run_step_plugins,
+    scale,
+    mark_pods,
+    trim_history,
+    write_edits,
+    scale_workload_down,
+    restart_pods,
+    trim_checks,
+)
 
-ASPECTS: Mapping[Situation, tuple[Aspect, ...]] = {
-    Situation.DELETING: (),
-    Situation.INVALID: (),
-    Situation.UNSIZED: (write_default_replicas,),
-    Situation.NEW_REVISION: (claim, create_new, write_edits),
-    # A new template is numbered and nothing else: nothing is scaled or routed by the position of the old one.
-    Situation.RESET: (claim, keep_in_step, write_edits),
-    Situation.STEADY: RUNNING,
-    Situation.ABORTED: RUNNING,
-    Situation.UPDATING: RUNNING,
-}
+# The preview is shown at once, whatever its pods do; the active Service moves when all are there.
+BLUE_GREEN: tuple[Aspect, ...] = (
+    claim,
+    follow_workload,
+    keep_in_step,
+    keep_apart,
+    retire_routers,
+    point_preview,
+    switch_active,
+    run_analyses,
+    scale_blue_green,
+    mark_pods,
+    trim_history,
+    write_edits,
+    scale_workload_down,
+    restart_pods,
+    trim_checks,
+)
+
+RUNNING = (Situation.STEADY, Situation.ABORTED, Situation.UPDATING)
+
+
+def aspects_of(case: Case) -> tuple[Aspect, ...]:
+    """What is looked at in this situation, in order."""
+    preview = (point_preview,) if case.blue_green is not None else ()
+    match case.situation:
+        case Situation.DELETING | Situation.INVALID:
+            return ()
+        case Situation.UNSIZED:
+            return (write_default_replicas,)
+        case Situation.NEW_REVISION:
+            return (claim, follow_workload, create_new, *preview, write_edits)
+        case Situation.RESET:
+            # A new template is numbered and nothing else: nothing is scaled or routed by the position of the old one.
+            return (claim, follow_workload, keep_in_step, keep_apart, *preview, write_edits)
+        case Situation.STEADY | Situation.ABORTED | Situation.UPDATING:
+            return CANARY if case.blue_green is None else BLUE_GREEN
 
 
 def decide(seen: Observed) -> Plan:
@@ -57,7 +110,7 @@ def decide(seen: Observed) -> Plan:
 
 def _drafted(case: Case) -> Draft:
     draft = Draft()
-    for aspect in ASPECTS[case.situation]:
+    for aspect in aspects_of(case):
         aspect(case, draft)
     return draft
 
@@ -74,17 +127,21 @@ def _conclude(case: Case, draft: Draft, report: Report) -> Settled:
         case Situation.RESET:
             if report.failed:
                 return Settled(None, error=report.failed)
-            return status.finish(case, draft, status.reset(case), report)
+            return status.finish(case, draft, status.reset(case, draft), report)
         case Situation.STEADY | Situation.ABORTED | Situation.UPDATING:
             if report.failed:
                 # Nothing is claimed that was not done; the queue tries again with back-off.
                 return Settled(None, report.events, error=report.failed)
-            return status.finish(case, draft, status.updated(case, make_progress(case, draft, report)), report)
+            return status.finish(case, draft, status.updated(case, draft, _progress(case, draft, report)), report)
+
+
+def _progress(case: Case, draft: Draft, report: Report) -> Progress:
+    return walk(case, draft, report) if case.blue_green is None else cut_over(case, draft, report)
 
 
 def _conclude_creation(case: Case, draft: Draft, report: Report) -> Settled:
-    if report.collided or (case.name_taken and not report.failed):
-        return Settled(status.wire(status.collided(case)))
+    if report.collided or (case.sets.name_taken and not report.failed):
+        return Settled(serial.wire(status.collided(case)))
     if report.create_error:
         return status.not_created(case, report.create_error)
     if report.failed:

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 from tidegate.machine.actions import Action, Event, PatchReplicaSet
 from tidegate.machine.observed import ReplicaSetView
+from tidegate.machine.traffic import Weights
 
 
 @dataclass(slots=True)
@@ -19,6 +21,7 @@ class SetEdit:
     annotations: dict[str, str | None] = field(default_factory=dict)
     min_ready_seconds: int | None = None
     owner: bool | None = None
+    template: dict[str, Any] = field(default_factory=dict)
     why: list[str] = field(default_factory=list)
     events: list[Event] = field(default_factory=list)
 
@@ -34,7 +37,8 @@ class SetEdit:
 
     def patch(self) -> PatchReplicaSet | None:
         """The one write, or None where nothing is to be changed."""
-        if self.replicas is None and not self.annotations and self.min_ready_seconds is None and self.owner is None:
+        kept = self.replicas is None and self.min_ready_seconds is None and self.owner is None
+        if kept and not self.annotations and not self.template:
             return None
         seen = self.replica_set
         return PatchReplicaSet(
@@ -45,6 +49,7 @@ class SetEdit:
             dict(self.annotations),
             self.min_ready_seconds,
             self.owner,
+            dict(self.template),
             why="; ".join(self.why) or "bookkeeping",
             events=tuple(self.events),
         )
@@ -58,7 +63,10 @@ class Draft:
     edits: dict[str, SetEdit] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     wakes: list[datetime] = field(default_factory=list)
-    weight: int | None = None  # the canary's share that this pass asks of every router; None where it asks nothing
+    weights: Weights | None = None  # what this pass asks of every router; None where it asks nothing
+    started: set[str] = field(default_factory=set)  # rollout-types of runs, and "Experiment", that begin in this pass
+    active: str = ""  # the revision that a blue-green's active Service selects after this pass
+    preview: str = ""  # the same for the preview Service
 
     def act(self, action: Action) -> None:
         """Add an action behind the others."""

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 from tidegate.api.status import RolloutStatus
 from tidegate.machine.rollout.case import Case
+from tidegate.machine.rollout.conditions import promoted
+from tidegate.machine.rollout.runs import COMPLETED
 
 HEALTHY, DEGRADED, PROGRESSING, PAUSED = "Healthy", "Degraded", "Progressing", "Paused"
 
@@ -24,9 +26,10 @@ def phase_of(case: Case, after: RolloutStatus) -> Phase:
 
 
 def _trouble(after: RolloutStatus) -> Phase | None:
+    invalid = after.condition("InvalidSpec")
+    if invalid is not None:
+        return Phase(DEGRADED, f"InvalidSpec: {invalid.message}")
     for condition in after.conditions:
-        if condition.type == "InvalidSpec":
-            return Phase(DEGRADED, f"InvalidSpec: {condition.message}")
         if condition.reason in ("RolloutAborted", "ProgressDeadlineExceeded"):
             return Phase(DEGRADED, f"{condition.reason}: {condition.message}")
     return None
@@ -44,18 +47,32 @@ def _waiting(case: Case, after: RolloutStatus) -> Phase | None:
 
 
 def _moving(case: Case, after: RolloutStatus) -> Phase | None:
-    promoted = bool(after.stable_rs) and after.stable_rs == after.current_pod_hash
+    done = promoted(after)
     # differs: a routed canary's own pods are counted, since former revisions stand in for missing ones otherwise.
-    available = case.new_available if case.routed and promoted else after.available_replicas
+    available = case.new_available if case.routed and done else after.available_replicas
     if after.updated_replicas < case.replicas:
         return Phase(PROGRESSING, "more replicas need to be updated")
     if available < after.updated_replicas:
         return Phase(PROGRESSING, "updated replicas are still becoming available")
+    if case.blue_green is not None:
+        return _cutting_over(case, after)
     if not case.routed and after.replicas > after.updated_replicas:
         return Phase(PROGRESSING, "old replicas are pending termination")
-    if not promoted or _foreign_weight(after):
+    if not done or _foreign_weight(after):
         return Phase(PROGRESSING, "waiting for all steps to complete")
     return None
+
+
+def _cutting_over(case: Case, after: RolloutStatus) -> Phase | None:
+    if after.blue_green.active_selector != after.current_pod_hash:
+        return Phase(PROGRESSING, "active service cutover pending")
+    if promoted(after):
+        return None
+    run = after.blue_green.post_promotion_analysis_run_status
+    asked_for = case.blue_green is not None and case.blue_green.post_promotion_analysis is not None
+    if asked_for and (run is None or run.status not in COMPLETED):
+        return Phase(PROGRESSING, "waiting for analysis to complete")
+    return Phase(PROGRESSING, "waiting for post-promotion verification to complete")
 
 
 def _foreign_weight(after: RolloutStatus) -> bool:

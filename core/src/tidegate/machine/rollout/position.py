@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from tidegate.api import names
 from tidegate.api.steps import SetCanaryScale
 from tidegate.machine.observed import ReplicaSetView
-from tidegate.machine.replicas import Basic, Count, Sizes, at_least, next_sizes, share, split
+from tidegate.machine.replicas import Basic, Count, Sizes, next_sizes, split
 from tidegate.machine.rollout.case import Case
+from tidegate.machine.rollout.shares import pods_for, step_down_weight
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,19 +61,36 @@ def target(case: Case) -> Target:
 
 
 def _routed_target(case: Case) -> Target:
-    goal = Sizes(new=_routed_new(case), stable=case.replicas)
-    return Target(goal, Sizes(max(goal.new, _still_needed(case)), goal.stable))
+    goal = Sizes(_routed_new(case), _routed_stable(case))
+    return Target(goal, Sizes(max(goal.new, _still_needed(case)), max(goal.stable, _stable_still_needed(case))))
 
 
 def _still_needed(case: Case) -> int:
     """Pods that the share needs which routers still send to the new version; one where a scale step wants fewer."""
     if case.new is None or case.carried_by(case.new) == 0 or full(case):
         return 0
-    weights = case.status.canary.weights
-    if weights is not None and weights.verified is False:
+    if _unverified(case):
         return case.new.spec_replicas  # the router may still send a former, larger share
-    needed = 1 if canary_scale(case) is not None else share(case.recorded_weight, case.replicas, case.total)
+    needed = 1 if canary_scale(case) is not None else pods_for(case, case.recorded_weight)
     return min(case.new.spec_replicas, needed)
+
+
+def _stable_still_needed(case: Case) -> int:
+    """Pods that stable's recorded share needs, so that it shrinks only after its traffic has gone; never none of them.
+
+    # differs: the reference shrinks to 0 at weight 100, and a Service or an ingress that still names stable has nobody.
+    """
+    stable = case.separate_stable
+    if stable is None or not case.dynamic or case.replicas == 0:
+        return 0
+    if _unverified(case):
+        return stable.spec_replicas
+    return max(1, pods_for(case, case.total - case.recorded_weight))
+
+
+def _unverified(case: Case) -> bool:
+    weights = case.status.canary.weights
+    return weights is not None and weights.verified is False
 
 
 def _routed_new(case: Case) -> int:
@@ -82,8 +100,26 @@ def _routed_new(case: Case) -> int:
     scale = canary_scale(case)
     if scale is not None and scale.replicas is not None:
         return scale.replicas
-    weight = scale.weight if scale is not None and scale.weight is not None else set_weight(case)
-    return at_least(share(weight, case.replicas, case.total), case.canary.min_pods_per_replica_set, case.replicas)
+    return pods_for(case, scaling_weight(case))
+
+
+def _routed_stable(case: Case) -> int:
+    """Pods of stable behind a router: all, but with dynamicStableScale those for what the canary leaves."""
+    if not case.dynamic:
+        return case.replicas
+    scale = canary_scale(case)
+    if full(case):
+        return 0
+    weight = 0 if scale is not None and scale.replicas is not None else scaling_weight(case)
+    return pods_for(case, case.total - weight)
+
+
+def scaling_weight(case: Case) -> int:
+    """The share that a routed canary is sized by."""
+    if case.aborted:
+        return step_down_weight(case) if case.dynamic else 0
+    scale = canary_scale(case)
+    return scale.weight if scale is not None and scale.weight is not None else set_weight(case)
 
 
 def _basic_target(case: Case) -> Target:
@@ -161,6 +197,6 @@ def at_goal(case: Case) -> bool:
     stable = case.separate_stable
     if not enough(case, case.new, goal.new):
         return False
-    if stable is not None and not (stable.spec_replicas == stable.replicas == goal.stable):
+    if stable is not None and not case.dynamic and not stable.spec_replicas == stable.replicas == goal.stable:
         return False
     return case.routed or all(s.spec_replicas == 0 for s in case.others)

@@ -1,23 +1,19 @@
-"""How far an update comes in one pass: step completed, paused, promoted, aborted."""
+"""What one pass makes of the stored position: begun from the status, changed by the rules of the strategy."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import datetime
+from typing import Any
 
-from tidegate.api import names
-from tidegate.api.status import PauseCondition, TrafficWeights, WeightDestination
+from tidegate.api.status import PauseCondition, RunStatus, TrafficWeights
 from tidegate.machine.actions import Event
-from tidegate.machine.moments import later, rounded_up
+from tidegate.machine.moments import rounded_up
 from tidegate.machine.rollout.case import Case
-from tidegate.machine.rollout.draft import Draft
-from tidegate.machine.rollout.position import at_goal, enough, target
-from tidegate.machine.rollout.report import Report
 
 
 @dataclass(slots=True)
 class Progress:
-    """What a pass makes of the position; begun from the stored status. `events` are in the order of happening."""
+    """The position under construction. `events` are in the order of happening; `refs` are run references by rollout-type."""
 
     stable_rs: str
     index: int | None
@@ -26,6 +22,13 @@ class Progress:
     abort: bool
     promote_full: bool
     weights: TrafficWeights | None
+    stable_ping_pong: str = ""
+    checkpoint: bool = False
+    abort_message: str = ""
+    refs: dict[str, RunStatus | None] = field(default_factory=dict)
+    experiment: str = ""
+    plugin_statuses: list[dict[str, Any]] = field(default_factory=list)
+    completed_by: str = ""  # why the new revision became the stable one in this pass, "" if it did not
     events: list[Event] = field(default_factory=list)
 
     @classmethod
@@ -40,179 +43,35 @@ class Progress:
             case.aborted,
             status.promote_full,
             status.canary.weights,
+            status.canary.stable_ping_pong,
+            status.blue_green.scale_up_preview_check_point,
+            experiment=status.canary.current_experiment,
+            plugin_statuses=list(status.canary.step_plugin_statuses),
         )
 
     def clear_pauses(self) -> None:
         """No pause is in force any more."""
         self.pauses, self.controller_pause = [], False
 
+    def drop_pause(self, reason: str) -> None:
+        """Without the pause of that reason."""
+        self.pauses = [p for p in self.pauses if p.reason != reason]
 
-def make_progress(case: Case, draft: Draft, report: Report) -> Progress:
-    """One pass's progress: the first of full promotion, abort and step completion that applies."""
-    progress = Progress.begin(case)
-    _record_weights(case, draft, report, progress)
-    if case.status.promote_full or case.within_window:
-        progress.clear_pauses()
-        progress.index = _end(case)
-    why = promotion(case, progress, report)
-    if why:
-        _promote(case, progress, why)
-    elif case.aborted:
-        progress.clear_pauses()
-        progress.index = None if case.index is None else 0
-    elif progress.index == case.index and step_complete(case, report):
-        _complete_step(case, progress)
-    _pause_if_due(case, progress)
-    if not progress.pauses and not case.rollout.spec.paused and not report.pending:
-        progress.controller_pause = False
-    return progress
+    def pause(self, case: Case, reason: str) -> None:
+        """Wait from now on, unless that pause is in force already.
 
+        The start is rounded up: a pause of n seconds never ends before n seconds are over (the reference cuts, so it may).
+        """
+        if all(p.reason != reason for p in self.pauses):
+            self.pauses.append(PauseCondition(reason=reason, start_time=rounded_up(case.now)))
+        self.controller_pause = True
 
-def promotion(case: Case, progress: Progress, report: Report) -> str:
-    """Why the new revision becomes the stable one now, "" if it does not; the text is part of the event."""
-    if case.new is None or report.failed or report.pending:
-        return ""
-    if case.stable is None:
-        # A lost stable set is replaced only by pods that work (differs: the reference does not look).
-        return "Initial deploy" if case.initial or enough(case, case.new, case.replicas) else ""
-    if case.aborted or not _complete(case):
-        return ""
-    if case.status.promote_full:
-        return "Full promotion requested"
-    if case.within_window:
-        return "Rollback within window"
-    if case.new is case.stable:
-        return "Fast rollback"
-    if not case.steps:
-        return f"Completed all {case.step_count} canary steps"
-    if progress.index == case.step_count == case.index and _last_weight_in_force(case, report):
-        return f"Completed all {case.step_count} canary steps"
-    return ""
-
-
-def _complete(case: Case) -> bool:
-    return case.new_available >= case.replicas or enough(case, case.new, case.replicas)
-
-
-def _last_weight_in_force(case: Case, report: Report) -> bool:
-    return not case.routed or (report.confirmed and report.verified is not False)
-
-
-def _end(case: Case) -> int | None:
-    return case.step_count or None
-
-
-def _promote(case: Case, progress: Progress, why: str) -> None:
-    progress.index, progress.promote_full, progress.abort = _end(case), False, False
-    if progress.stable_rs != case.new_hash:
-        progress.stable_rs = case.new_hash
-        text = f"Rollout completed update to revision {case.revision} ({case.new_hash}): {why}"
-        progress.events.append(Event("RolloutCompleted", text))
-    progress.clear_pauses()
-
-
-# --- steps ---
-
-
-def step_complete(case: Case, report: Report) -> bool:
-    """Whether the current step has reached what it asks for; nothing completes while a person has paused the Rollout."""
-    step = case.step
-    if step is None or case.rollout.spec.paused or report.failed or report.pending:
-        return False
-    if step.pause is not None:
-        return pause_over(case)
-    if step.set_canary_scale is not None:
-        return at_goal(case)
-    if step.set_weight is not None:
-        return at_goal(case) and weight_in_force(case, report)
-    if step.set_header_route is not None or step.set_mirror_route is not None:
-        return report.confirmed or case.new_available == 0
-    return False
-
-
-def weight_in_force(case: Case, report: Report) -> bool:
-    """Whether this pass wrote or confirmed the step's weight. # differs: the reference does not see a guard's refusal."""
-    if not case.routed or (target(case).goal.new == 0 and case.recorded_weight == 0):
-        return True
-    return report.confirmed and report.verified is not False
-
-
-def pause_over(case: Case) -> bool:
-    """Whether a pause step has ended: resumed by a client, or its time is strictly over."""
-    started = pause_started(case)
-    if started is None:
-        return case.status.controller_pause
-    ends = pause_ends(case)
-    return ends is not None and case.now > ends
-
-
-def pause_started(case: Case) -> datetime | None:
-    """Since when the canary waits at a pause step; None where it does not."""
-    found = (p for p in case.status.pause_conditions if p.reason == names.PAUSE_CANARY_STEP)
-    return next((p.start_time for p in found), None)
-
-
-def pause_ends(case: Case) -> datetime | None:
-    """When the current pause step is over by itself; None for an indefinite one and where nothing is paused."""
-    started, pause = pause_started(case), case.step.pause if case.step else None
-    if started is None or pause is None or pause.seconds is None:
-        return None
-    return later(started, pause.seconds)
-
-
-def _complete_step(case: Case, progress: Progress) -> None:
-    index, step = case.index, case.step
-    if index is None or step is None:
-        return
-    progress.index = index + 1
-    progress.pauses = [p for p in progress.pauses if p.reason != names.PAUSE_CANARY_STEP]
-    if not progress.pauses:
-        progress.controller_pause = False
-    text = f"Rollout step {index + 1}/{case.step_count} completed ({step.describe()})"
-    progress.events.append(Event("RolloutStepCompleted", text))
-
-
-def _pause_if_due(case: Case, progress: Progress) -> None:
-    """Begin the pause of the step that is current now, be it since this pass or since a former one."""
-    if progress.index is None or progress.index >= case.step_count or progress.abort or progress.promote_full:
-        return
-    if case.steps[progress.index].pause is None or case.rollout.spec.paused or progress.controller_pause:
-        return
-    if any(p.reason == names.PAUSE_CANARY_STEP for p in progress.pauses):
-        return
-    # Rounded up: a pause of n seconds never ends before n seconds are over (the reference cuts, so it may).
-    progress.pauses.append(PauseCondition(reason=names.PAUSE_CANARY_STEP, start_time=rounded_up(case.now)))
-    progress.controller_pause = True
-
-
-# --- weights ---
-
-
-def _record_weights(case: Case, draft: Draft, report: Report, progress: Progress) -> None:
-    """Note the weights once every router has accepted them; without routing there are none."""
-    if not case.routed or not case.seen.routers:
-        progress.weights = None
-        return
-    if not report.confirmed or draft.weight is None:
-        return
-    canary = WeightDestination(
-        weight=draft.weight, service_name=case.canary.canary_service, pod_template_hash=case.new_hash
-    )
-    stable = WeightDestination(
-        weight=case.total - draft.weight,
-        service_name=case.canary.stable_service,
-        pod_template_hash=case.status.stable_rs,
-    )
-    before = progress.weights
-    progress.weights = TrafficWeights(canary=canary, stable=stable, verified=report.verified)
-    if before is None or (before.canary, before.stable) != (canary, stable):
-        progress.events.append(Event("TrafficWeightUpdated", _weight_text(before, draft.weight)))
-
-
-def _weight_text(before: TrafficWeights | None, weight: int) -> str:
-    """The event's text; it ends in a space where only hashes or the stable side changed, and clients know it so."""
-    if before is None:
-        return f"Traffic weight updated to {weight}"
-    if before.canary.weight == weight:
-        return "Traffic weight updated "
-    return f"Traffic weight updated from {before.canary.weight} to {weight}"
+    def promote(self, case: Case, why: str) -> None:
+        """Make the new revision the stable one; every pause and abort has lost its meaning."""
+        self.index = case.step_count or None
+        self.promote_full = self.abort = self.checkpoint = False
+        if self.stable_rs != case.new_hash:
+            self.stable_rs, self.completed_by = case.new_hash, why
+            text = f"Rollout completed update to revision {case.revision} ({case.new_hash}): {why}"
+            self.events.append(Event("RolloutCompleted", text))
+        self.clear_pauses()

@@ -6,15 +6,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tidegate.machine.actions import CreateReplicaSet, Event
+from tidegate.machine.checking import AskStepPlugin, StartExperiment, StartRun
 from tidegate.machine.plan import Outcome, Result
 from tidegate.machine.rollout.draft import Draft
 from tidegate.machine.routing import SetWeights, VerifyWeights
+
+CHECKS = (StartRun, StartExperiment, AskStepPlugin)
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
     """`confirmed`: every router has accepted this pass's weights. `verified`: False if any router says no, True if one
     says yes and none no, else None. `collided`: the new ReplicaSet's name is taken. `failed` and `pending` hold texts.
+    `asked` are the outcomes of runs and Experiments started and of step plugins asked.
     """
 
     confirmed: bool = False
@@ -25,12 +29,14 @@ class Report:
     failed: str = ""
     pending: str = ""
     events: tuple[Event, ...] = ()
+    asked: tuple[Outcome, ...] = ()
 
     @classmethod
     def expected(cls, draft: Draft) -> Report:
         """The report of a pass in which everything succeeds."""
         asked = any(isinstance(action, VerifyWeights) for action in draft.actions)
-        return cls(confirmed=draft.weight is not None, verified=True if asked else None)
+        begun = tuple(Outcome(action) for action in draft.actions if isinstance(action, CHECKS))
+        return cls(confirmed=draft.weights is not None, verified=True if asked else None, asked=begun)
 
     @classmethod
     def of(cls, draft: Draft, outcomes: Sequence[Outcome]) -> Report:
@@ -41,7 +47,7 @@ class Report:
         answers = [o for o in outcomes if isinstance(o.action, VerifyWeights)]
         verdicts = [o.verdict.verified for o in answers if o.verdict is not None]
         return cls(
-            confirmed=draft.weight is not None and done == wanted,
+            confirmed=draft.weights is not None and done == wanted,
             verified=False if False in verdicts else True if True in verdicts else None,
             retry_after_s=max(
                 (o.verdict.retry_after_s for o in answers if o.verdict and o.verdict.verified is False), default=0
@@ -51,6 +57,7 @@ class Report:
             failed=bad.message if bad and bad.result is Result.FAILED else "",
             pending=bad.message if bad and bad.result is Result.PENDING else "",
             events=tuple(_verify_error(o) for o in answers if o.verdict is None and o.message),
+            asked=tuple(o for o in outcomes if isinstance(o.action, CHECKS)),
         )
 
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from tidegate.api import names
 from tidegate.machine.actions import CreateReplicaSet, Event, PatchRollout
 from tidegate.machine.observed import ReplicaSetView
+from tidegate.machine.rollout.affinity import kept_from, terms
 from tidegate.machine.rollout.annotations import revision_of
 from tidegate.machine.rollout.case import Case
 from tidegate.machine.rollout.draft import Draft
+from tidegate.machine.rollout.metadata import marks_at_birth, written
 
 
 def write_default_replicas(case: Case, draft: Draft) -> None:
@@ -21,21 +24,21 @@ def write_default_replicas(case: Case, draft: Draft) -> None:
 
 def create_new(case: Case, draft: Draft) -> None:
     """Create the ReplicaSet of a new template at size 0 and number the Rollout."""
-    if case.name_taken:
+    if case.sets.name_taken:
         return  # it is released in this pass; the next one takes another name
-    name = f"{case.rollout.metadata.name}-{case.wanted_hash}"
+    name = f"{case.rollout.metadata.name}-{case.sets.wanted_hash}"
     draft.act(CreateReplicaSet(name, _manifest(case, name), why="no ReplicaSet runs this template"))
-    created = Event("NewReplicaSetCreated", f"Created ReplicaSet {name} (revision {case.next_revision})")
-    events = (*_revision_events(case.next_revision), created)
-    draft.act(PatchRollout({names.REVISION: str(case.next_revision)}, why="a new revision", events=events))
+    created = Event("NewReplicaSetCreated", f"Created ReplicaSet {name} (revision {case.sets.next_revision})")
+    events = (*_revision_events(case.sets.next_revision), created)
+    draft.act(PatchRollout({names.REVISION: str(case.sets.next_revision)}, why="a new revision", events=events))
 
 
 def claim(case: Case, draft: Draft) -> None:
     """Adopt orphans that are ours by label and selector; release what the selector no longer matches."""
-    for orphan in case.adopted:
+    for orphan in case.sets.adopted:
         edit = draft.edit(orphan)
         edit.owner, edit.why = True, [*edit.why, "an orphan with our labels"]
-    for stray in case.released:
+    for stray in case.sets.released:
         edit = draft.edit(stray)
         edit.owner, edit.why = False, [*edit.why, "the selector no longer matches it"]
 
@@ -46,7 +49,7 @@ def keep_in_step(case: Case, draft: Draft) -> None:
     if new is None:
         return
     edit = draft.edit(new)
-    if revision_of(new) < case.next_revision:
+    if revision_of(new) < case.sets.next_revision:
         edit.annotate(names.REVISION, str(case.revision))
         if revision_of(new):
             edit.annotate(names.REVISION_HISTORY, _history(new))
@@ -82,14 +85,20 @@ def _revision_events(revision: int) -> tuple[Event, ...]:
 
 def _manifest(case: Case, name: str) -> dict[str, Any]:
     spec, metadata = case.rollout.spec, case.rollout.metadata
-    label = {names.POD_HASH: case.wanted_hash}
-    selector = dict(spec.selector or {})
+    label = {names.POD_HASH: case.sets.wanted_hash}
+    selector = dict(case.selector or {})
     selector["matchLabels"] = {**(selector.get("matchLabels") or {}), **label}
     template = dict(case.template)
     inner = dict(template.get("metadata") or {})
     inner["labels"] = {**(inner.get("labels") or {}), **label}
     inner.pop("creationTimestamp", None)
+    marks = marks_at_birth(case)
+    for part, values in marks.items():
+        inner[part] = {**(inner.get(part) or {}), **values}
     template["metadata"] = inner
+    if apart := kept_from(case):
+        template["spec"] = _kept_apart(case, template.get("spec") or {}, apart)
+    note = {names.EPHEMERAL_METADATA: written(marks)} if marks else {}
     instance = {k: v for k, v in metadata.labels.items() if k == names.INSTANCE_ID}
     wanted: dict[str, Any] = {"replicas": 0, "selector": selector, "template": template}
     if spec.min_ready_seconds:
@@ -100,16 +109,24 @@ def _manifest(case: Case, name: str) -> dict[str, Any]:
         "metadata": {
             "name": name,
             "namespace": metadata.namespace,
-            "labels": {**inner["labels"], **instance},
+            "labels": {**((case.template.get("metadata") or {}).get("labels") or {}), **label, **instance},
             "annotations": {
                 **copied_annotations(case),
-                names.REVISION: str(case.next_revision),
+                **note,
+                names.REVISION: str(case.sets.next_revision),
                 names.DESIRED_REPLICAS: str(case.replicas),
             },
             "ownerReferences": [owner_reference(case)],
         },
         "spec": wanted,
     }
+
+
+def _kept_apart(case: Case, spec: Mapping[str, Any], apart: str) -> dict[str, Any]:
+    """The pod spec with our anti-affinity term beside its own."""
+    affinity = spec.get("affinity") or {}
+    mine = {**(affinity.get("podAntiAffinity") or {}), **terms(case, apart)}
+    return {**spec, "affinity": {**affinity, "podAntiAffinity": mine}}
 
 
 def owner_reference(case: Case) -> dict[str, Any]:

@@ -1,37 +1,62 @@
 """Sizes of ReplicaSets: stable, new, then whatever is left of former revisions.
 
-Source: argo-rollouts rollout/canary.go and rollout/replicaset.go; deviations are marked.
+Source: argo-rollouts rollout/canary.go, rollout/bluegreen.go and rollout/replicaset.go; deviations are marked.
 """
 
 from __future__ import annotations
 
 from tidegate.api import names
-from tidegate.api.wire import write_time
-from tidegate.machine.actions import DeleteReplicaSet, Event
-from tidegate.machine.moments import later, rounded_up
+from tidegate.machine.actions import DeleteReplicaSet
 from tidegate.machine.observed import ReplicaSetView
 from tidegate.machine.rollout.annotations import deadline_of, revision_of
+from tidegate.machine.rollout.blue_green import active_hash, preview_size, strategy_of
 from tidegate.machine.rollout.case import Case
 from tidegate.machine.rollout.draft import Draft
+from tidegate.machine.rollout.lingering import Delays, Former, abort_delay, deadline_in
 from tidegate.machine.rollout.position import target
+from tidegate.machine.rollout.resizing import resize
+from tidegate.machine.rollout.runs import post_promotion_passed
 
 
 def scale(case: Case, draft: Draft) -> None:
-    """Bring stable and new towards their sizes, then drain the others; nothing while a person has paused the Rollout."""
-    if case.rollout.spec.paused:
+    """Bring a canary's stable and new towards their sizes, then drain the others; nothing while somebody holds it."""
+    if case.halted:
         _sync_desired(case, draft)
         return
     sizes = target(case).now
     if case.separate_stable is not None:
         draft.edit(case.separate_stable).annotate(names.SCALE_DOWN_DEADLINE, None)
-        _resize(case, draft, case.separate_stable, sizes.stable, "stable")
+        resize(case, draft, case.separate_stable, sizes.stable, "stable")
     if case.new is not None and not _hold_aborted(case, draft, case.new):
         draft.edit(case.new).annotate(names.SCALE_DOWN_DEADLINE, None)
-        _resize(case, draft, case.new, sizes.new, "new")
+        resize(case, draft, case.new, sizes.new, "new")
     _sync_desired(case, draft)
     if not draft.scaled:
         _drain_others(case, draft)
     _forget_idle_deadlines(case, draft)
+
+
+def scale_blue_green(case: Case, draft: Draft) -> None:
+    """Stable has all pods, the new version those of its preview; the others wait out their delay. Held updates scale too."""
+    if case.separate_stable is not None:
+        draft.edit(case.separate_stable).annotate(names.SCALE_DOWN_DEADLINE, None)
+        resize(case, draft, case.separate_stable, case.replicas, "stable")
+    if case.new is not None and not _hold_aborted(case, draft, case.new):
+        draft.edit(case.new).annotate(names.SCALE_DOWN_DEADLINE, None)
+        resize(case, draft, case.new, preview_size(case), "new")
+    _sync_desired(case, draft)
+    if not _former_wait(case):
+        _let_former_linger(case, draft)
+    _forget_idle_deadlines(case, draft)
+
+
+def _former_wait(case: Case) -> bool:
+    """Whether former versions stay as they are: until people or the analysis after the switch have judged the new one."""
+    strategy, inconclusive = strategy_of(case), names.PAUSE_INCONCLUSIVE_ANALYSIS
+    if any(p.reason == inconclusive for p in case.status.pause_conditions):
+        return True
+    unjudged = not case.promoted and active_hash(case) == case.new_hash and not post_promotion_passed(case)
+    return unjudged and strategy.scale_down_delay_seconds is None
 
 
 def _sync_desired(case: Case, draft: Draft) -> None:
@@ -41,117 +66,72 @@ def _sync_desired(case: Case, draft: Draft) -> None:
             draft.edit(replica_set).annotate(names.DESIRED_REPLICAS, str(case.replicas))
 
 
-def _resize(case: Case, draft: Draft, replica_set: ReplicaSetView, size: int, role: str) -> None:
-    if replica_set.spec_replicas == size:
-        return
-    edit = draft.edit(replica_set)
-    edit.replicas = size
-    edit.why.append(f"{role} {replica_set.spec_replicas} -> {size}")
-    revision = case.revision if replica_set is case.new else revision_of(replica_set)
-    edit.events.append(scaling_event(replica_set, size, revision))
-
-
-def scaling_event(replica_set: ReplicaSetView, size: int, revision: int) -> Event:
-    """The event of a resize, in the words that clients know."""
-    way = "up" if size > replica_set.spec_replicas else "down"
-    text = (
-        f"Scaled {way} ReplicaSet {replica_set.name} (revision {revision}) from {replica_set.spec_replicas} to {size}"
-    )
-    return Event("ScalingReplicaSet", text)
-
-
-def abort_delay(case: Case) -> int:
-    """Seconds that an aborted version stays up behind a router; 0 means that it is kept."""
-    delay = case.canary.abort_scale_down_delay_seconds
-    return names.DEFAULT_ABORT_SCALE_DOWN_DELAY_S if delay is None else delay
-
-
-def scale_down_delay(case: Case) -> int:
-    """Seconds that a former version stays up, so that proxies stop using its endpoints first; none without a router."""
-    delay = case.canary.scale_down_delay_seconds
-    default = names.DEFAULT_SCALE_DOWN_DELAY_S if case.routed else 0
-    return default if delay is None else delay
-
-
 def _hold_aborted(case: Case, draft: Draft, new: ReplicaSetView) -> bool:
     """Keep an aborted version at its size until its deadline has passed; True where it is dealt with here.
 
-    # differs: the deadline starts only once every router has recorded weight 0 and stable is complete, is kept however far
-    ahead it lies, and a delay of 0 keeps the version whatever step it was sized by.
+    # differs: the deadline starts only once nobody is sent there any more and stable is complete, is kept however far ahead
+    it lies, and a delay of 0 keeps the version whatever step it was sized by.
     """
-    if not (case.aborted and case.routed and case.separate_stable is not None):
+    delay = abort_delay(case)
+    if not case.aborted or case.separate_stable is None or delay is None:
         return False
-    if abort_delay(case) == 0 or new.spec_replicas == 0:
+    if delay == 0 or new.spec_replicas == 0:
         return True
     deadline = deadline_of(new)
     if deadline is None:
-        if case.separate_stable.available >= case.replicas and _weight_is_gone(case):
-            draft.edit(new).annotate(names.SCALE_DOWN_DEADLINE, _in(case, draft, abort_delay(case)))
+        if case.separate_stable.available >= case.replicas and _traffic_is_gone(case):
+            draft.edit(new).annotate(names.SCALE_DOWN_DEADLINE, deadline_in(case, draft, delay))
         return True
     if deadline > case.now:
         draft.wakes.append(deadline)
     else:
-        _resize(case, draft, new, 0, "aborted")
+        resize(case, draft, new, 0, "aborted")
     return True
 
 
-def _weight_is_gone(case: Case) -> bool:
-    """Whether every router has recorded weight 0, and none has answered that it is not in force."""
+def _traffic_is_gone(case: Case) -> bool:
+    """Whether every router has recorded weight 0 and none has answered that it is not in force; or who is active, is stable."""
+    if case.blue_green is not None:
+        return active_hash(case) != case.new_hash
     weights = case.status.canary.weights
     return case.recorded_weight == 0 and not (weights is not None and weights.verified is False)
-
-
-def _in(case: Case, draft: Draft, seconds: int) -> str:
-    """A deadline that never ends early: persisted in whole seconds, rounded up."""
-    moment = later(rounded_up(case.now), seconds)
-    draft.wakes.append(moment)
-    return write_time(moment)
 
 
 # --- former revisions ---
 
 
 def _drain_others(case: Case, draft: Draft) -> None:
-    """Former revisions: pods that never came up go first, then the newest, within the room above the floor."""
+    """A canary's former revisions: pods that never came up go first, then the newest, within the room above the floor."""
     standing = [s for s in case.others if s.spec_replicas > 0]
     for replica_set in standing:
         idle = deadline_of(replica_set) is None and case.carried_by(replica_set) == 0
         if replica_set.available < replica_set.spec_replicas and idle:
-            _resize(case, draft, replica_set, replica_set.available, "unavailable pods of a former revision")
+            resize(case, draft, replica_set, replica_set.available, "unavailable pods of a former revision")
     spare = sum(s.available for s in case.owned) - case.bounds.floor
-    granted = 0
+    former = Former(case, draft, Delays.of_canary(case))
     for replica_set in sorted(standing, key=revision_of, reverse=True):
         if replica_set.name in draft.sizes() or referenced(case, replica_set):
             continue
         if spare <= 0 and deadline_of(replica_set) is None:
             continue
-        granted, wanted = _former_size(case, draft, replica_set, granted)
+        wanted = former.size(replica_set)
         up = min(replica_set.available, replica_set.spec_replicas)  # pods that are not available cost nothing
         size = max(wanted, up - max(spare, 0)) if wanted < replica_set.spec_replicas else wanted
         spare -= max(0, up - size)
-        _resize(case, draft, replica_set, size, "former revision")
+        resize(case, draft, replica_set, size, "former revision")
 
 
-def _former_size(case: Case, draft: Draft, replica_set: ReplicaSetView, granted: int) -> tuple[int, int]:
-    """How many former revisions keep their pods so far, and the size of this one."""
-    deadline = deadline_of(replica_set)
-    if not case.routed or not (case.promoted or deadline):
-        return granted, 0
-    limit = case.canary.scale_down_delay_revision_limit
-    if scale_down_delay(case) == 0 or (limit is not None and granted >= limit):
-        return granted, 0
-    if deadline is None:
-        draft.edit(replica_set).annotate(names.SCALE_DOWN_DEADLINE, _in(case, draft, scale_down_delay(case)))
-        return granted + 1, replica_set.spec_replicas
-    if deadline > case.now:
-        draft.wakes.append(deadline)
-        return granted + 1, replica_set.spec_replicas
-    return granted + 1, 0
+def _let_former_linger(case: Case, draft: Draft) -> None:
+    """A blue-green's former revisions stay complete for their delay, so that a return is at once, then go."""
+    former = Former(case, draft, Delays.of_blue_green(case))
+    for replica_set in sorted((s for s in case.others if s.spec_replicas > 0), key=revision_of, reverse=True):
+        if not referenced(case, replica_set):
+            resize(case, draft, replica_set, former.size(replica_set), "former revision")
 
 
 def referenced(case: Case, replica_set: ReplicaSetView) -> bool:
     """Whether anything may still send requests to a version: status, recorded weights, or a Service's live selector."""
-    if not case.routed:
+    if not case.routed and case.blue_green is None:
         return False
     hashes = {case.status.stable_rs, case.status.current_pod_hash}
     if weights := case.status.canary.weights:

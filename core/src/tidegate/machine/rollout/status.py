@@ -2,27 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from tidegate.api.status import Condition, RolloutStatus
+from tidegate.api import names
+from tidegate.api.status import BlueGreenStatus, CanaryStatus, Condition, RolloutStatus
 from tidegate.machine.actions import Event
-from tidegate.machine.merge import merge_patch
 from tidegate.machine.moments import later, rounded_up
 from tidegate.machine.plan import Settled
 from tidegate.machine.rollout import conditions as judged
+from tidegate.machine.rollout.blue_green import active_hash, pause_ends
 from tidegate.machine.rollout.case import Case
 from tidegate.machine.rollout.draft import Draft
+from tidegate.machine.rollout.duration import carried_on, started_over
 from tidegate.machine.rollout.phase import phase_of
-from tidegate.machine.rollout.progress import Progress, pause_ends
+from tidegate.machine.rollout.progress import Progress
 from tidegate.machine.rollout.report import Report
+from tidegate.machine.rollout.restart import restarted_at
+from tidegate.machine.rollout.runs import BACKGROUND, POST_PROMOTION, PRE_PROMOTION, STEP
+from tidegate.machine.rollout.serial import wire
+from tidegate.machine.rollout.situation import Situation
+from tidegate.machine.rollout.walk import pause_ends as walk_pause_ends
 from tidegate.machine.selectors import selector_text
 
 A_MOMENT_S = 0.001
-# Present with a meaning of their own although zero: pointers in the API's Go types.
-_ZERO_COUNTS = frozenset({"currentStepIndex", "collisionCount", "weight", "verified", "index"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,31 +38,46 @@ class Outline:
     abort_message: str = ""
 
 
-def counted(case: Case) -> dict[str, Any]:
-    """The counts, and what every status repeats."""
+def counted(case: Case, active: str) -> dict[str, Any]:
+    """The counts, and what every status repeats. `active` is the revision that a blue-green's active Service selects.
+
+    Of a blue-green with a known active ReplicaSet that one is what counts, for people and for autoscalers.
+    """
     owned, new = case.owned, case.new
+    served = case.sets.of(active) if case.blue_green is not None else None
+    serving = owned if served is None else (served,)
     return {
         "observed_generation": str(case.rollout.metadata.generation),
+        "workload_observed_generation": case.workload_generation,
         "replicas": sum(s.replicas for s in owned),
         "updated_replicas": new.replicas if new else 0,
-        "ready_replicas": sum(s.ready for s in owned),
-        "available_replicas": sum(s.available for s in owned),
-        "hpa_replicas": sum(s.replicas for s in owned),
-        "selector": selector_text(case.rollout.spec.selector or {}),
+        "ready_replicas": sum(s.ready for s in serving),
+        "available_replicas": sum(s.available for s in serving),
+        "hpa_replicas": sum(s.replicas for s in serving),
+        "selector": _selector(case, active if served is not None else ""),
         "current_pod_hash": case.new_hash,
         "current_step_hash": case.step_hash,
     }
 
 
-def updated(case: Case, progress: Progress) -> Outline:
+def _selector(case: Case, pod_hash: str) -> str:
+    """The selector of all pods, or of one revision's, as one string."""
+    selector = dict(case.selector or {})
+    if pod_hash:
+        selector["matchLabels"] = {**(selector.get("matchLabels") or {}), names.POD_HASH: pod_hash}
+    return selector_text(selector)
+
+
+def updated(case: Case, draft: Draft, progress: Progress) -> Outline:
     """The status of an ordinary pass, from what the pass has made of the position."""
-    aborted, message = progress.abort, ""
-    changes: dict[str, Any] = {**counted(case), "stable_rs": progress.stable_rs}
+    aborted, message = progress.abort, progress.abort_message
+    changes: dict[str, Any] = {**counted(case, draft.active), "stable_rs": progress.stable_rs}
     changes["current_step_index"] = progress.index
     changes["promote_full"] = progress.promote_full
-    changes["canary"] = case.status.canary.model_copy(update={"weights": progress.weights})
+    changes["canary"], changes["blue_green"] = _strategy_parts(case, draft, progress)
     changes["pause_conditions"] = progress.pauses
     changes["controller_pause"] = progress.controller_pause
+    changes["restarted_at"] = restarted_at(case)
     after = case.status.model_copy(update=changes)
     if not aborted and _deadline_aborts(case, after):
         aborted, message = True, judged.timeout_text(case)
@@ -66,6 +85,29 @@ def updated(case: Case, progress: Progress) -> Outline:
     since = (case.status.aborted_at or rounded_up(case.now)) if aborted else None
     after = after.model_copy(update={"abort": aborted, "aborted_at": since})
     return Outline(after, tuple(progress.events), message)
+
+
+def _strategy_parts(case: Case, draft: Draft, progress: Progress) -> tuple[CanaryStatus, BlueGreenStatus]:
+    """What belongs to one strategy; the other's part is empty."""
+    refs = progress.refs
+    if case.blue_green is None:
+        changes: dict[str, Any] = {
+            "weights": progress.weights,
+            "stable_ping_pong": progress.stable_ping_pong if case.canary.ping_pong is not None else "",
+            "current_experiment": progress.experiment,
+            "current_step_analysis_run_status": refs.get(STEP),
+            "current_background_analysis_run_status": refs.get(BACKGROUND),
+            "step_plugin_statuses": progress.plugin_statuses,
+        }
+        return case.status.canary.model_copy(update=changes), BlueGreenStatus()
+    changes = {
+        "active_selector": draft.active,
+        "preview_selector": draft.preview,
+        "scale_up_preview_check_point": progress.checkpoint,
+        "pre_promotion_analysis_run_status": refs.get(PRE_PROMOTION),
+        "post_promotion_analysis_run_status": refs.get(POST_PROMOTION),
+    }
+    return CanaryStatus(), case.status.blue_green.model_copy(update=changes)
 
 
 def _deadline_aborts(case: Case, after: RolloutStatus) -> bool:
@@ -77,18 +119,30 @@ def _deadline_aborts(case: Case, after: RolloutStatus) -> bool:
     return judged.timed_out(case, judged.begin(case))
 
 
-def reset(case: Case) -> Outline:
-    """The status of an update that starts over: template or steps are new."""
+def reset(case: Case, draft: Draft) -> Outline:
+    """The status of an update that starts over: template, steps or strategy are new.
+
+    Weights and the Services' selectors are facts about the world and stay; what was found out about the update goes.
+    """
     index, events = _first_index(case)
+    canary, blue_green = case.status.canary, case.status.blue_green
+    if case.blue_green is None:
+        kept = {"weights": canary.weights, "stable_ping_pong": canary.stable_ping_pong}
+        canary, blue_green = CanaryStatus().model_copy(update=kept), BlueGreenStatus()
+    else:
+        selectors = {"active_selector": active_hash(case), "preview_selector": draft.preview}
+        canary, blue_green = CanaryStatus(), BlueGreenStatus().model_copy(update=selectors)
     changes = {
-        **counted(case),
+        **counted(case, active_hash(case)),
+        "canary": canary,
+        "blue_green": blue_green,
         "current_step_index": index,
         "pause_conditions": [],
         "controller_pause": False,
         "abort": False,
         "aborted_at": None,
         "promote_full": False,
-        "restarted_at": case.rollout.spec.restart_at or case.status.restarted_at,
+        "restarted_at": case.rollout.spec.restart_at or case.status.restarted_at,  # a new template needs no restart
     }
     return Outline(case.status.model_copy(update=changes), events)
 
@@ -113,7 +167,9 @@ def collided(case: Case) -> RolloutStatus:
 def finish(case: Case, draft: Draft, step: Outline, report: Report) -> Settled:
     """Conditions, phase, events and the next look for a status that is complete but for them."""
     conditions = judged.judge(case, step.status, step.abort_message)
-    after = step.status.model_copy(update={"conditions": conditions.items})
+    over = case.situation is Situation.RESET
+    duration = started_over(case) if over else carried_on(case, step.status)
+    after = step.status.model_copy(update={"conditions": conditions.items, "duration": duration})
     settled = _with_phase(case, after)
     events = (*report.events, *step.events, *conditions.events, *_pause_events(case, after))
     return Settled(settled, events, _wake_at(case, draft, after, report))
@@ -121,11 +177,11 @@ def finish(case: Case, draft: Draft, step: Outline, report: Report) -> Settled:
 
 def created(case: Case, draft: Draft, report: Report) -> Settled:
     """The status after the new ReplicaSet was created: the update starts over at once."""
-    step = reset(case)
+    step = reset(case, draft)
     conditions = judged.judge(case, step.status)
     text = f'Created new replica set "{judged.set_name(case)}"'
     conditions.put("Progressing", "True", "NewReplicaSetCreated", text, renew=True)
-    after = step.status.model_copy(update={"conditions": conditions.items})
+    after = step.status.model_copy(update={"conditions": conditions.items, "duration": started_over(case)})
     events = (*step.events, *conditions.events, *_pause_events(case, after))
     return Settled(_with_phase(case, after), events, _wake_at(case, draft, after, report))
 
@@ -186,10 +242,15 @@ def _pause_end(case: Case, after: RolloutStatus) -> datetime | None:
     """When the pause in force is over by itself, be it older than this pass or begun by it."""
     if case.rollout.spec.paused or not after.pause_conditions:
         return None
+    if case.blue_green is not None:
+        ends, strategy = pause_ends(case), case.blue_green
+        timed = strategy.auto_promotion_enabled and strategy.auto_promotion_seconds > 0
+        begun = after.pause_conditions[-1].start_time
+        return ends or (later(begun, strategy.auto_promotion_seconds) if timed else None)
     index = after.current_step_index
     if index is None or index >= case.step_count or (pause := case.steps[index].pause) is None or pause.seconds is None:
         return None
-    known = pause_ends(case) if index == case.index else None
+    known = walk_pause_ends(case) if index == case.index else None
     return known or later(after.pause_conditions[-1].start_time, pause.seconds)
 
 
@@ -197,43 +258,3 @@ def _stuck_check_due(case: Case, after: RolloutStatus, progressing: Condition) -
     if progressing.reason in ("NewReplicaSetAvailable", "ProgressDeadlineExceeded") or after.pause_conditions:
         return False
     return judged.clock_runs(case, after.conditions)
-
-
-# --- wire form ---
-
-
-def wire(status: RolloutStatus) -> dict[str, Any]:
-    """A status as JSON: fields that are zero are absent, as clients of the Go types expect."""
-    dumped = status.model_dump(mode="json", by_alias=True)
-    cleaned = {key: value for key, item in dumped.items() if (value := _without_zeros(key, item)) is not None}
-    return {**cleaned, "canary": cleaned.get("canary", {}), "blueGreen": cleaned.get("blueGreen", {})}
-
-
-def stored(status: RolloutStatus) -> dict[str, Any]:
-    """The stored status in the same form: a zero that a client has written is no difference."""
-    cleaned = wire(status)
-    written = status.model_fields_set
-    return {key: value for key, value in cleaned.items() if value != {} or _snake(key) in written}
-
-
-def status_patch(before: RolloutStatus, settled: Settled) -> dict[str, Any]:
-    """The merge patch of the status subresource (the inner part), empty where nothing differs or nothing is to be said.
-
-    A difference against what was read, so edits that clients make to other fields meanwhile survive.
-    """
-    return {} if settled.status is None else merge_patch(stored(before), settled.status)
-
-
-def _snake(key: str) -> str:
-    return {"blueGreen": "blue_green"}.get(key, key)
-
-
-def _without_zeros(key: str, value: Any) -> Any:
-    if value is None or (value in (0, False, "") and key not in _ZERO_COUNTS):
-        return None
-    if isinstance(value, list):
-        return [item for item in value if item is not None] or None
-    if isinstance(value, Mapping):
-        inner = {k: cleaned for k, v in value.items() if (cleaned := _without_zeros(k, v)) is not None}
-        return inner or None
-    return value

@@ -15,6 +15,8 @@ from tidegate.machine.rollout.annotations import deadline_of
 from tidegate.machine.rollout.case import Case
 from tidegate.machine.rollout.draft import Draft
 from tidegate.machine.rollout.position import at_goal, enough, target, weight_at
+from tidegate.machine.rollout.runs import current_experiment
+from tidegate.machine.rollout.shares import abort_weight, carrier_is_dead, returning
 from tidegate.machine.routing import (
     CleanUpRouter,
     RemoveManagedRoutes,
@@ -26,6 +28,7 @@ from tidegate.machine.routing import (
 )
 from tidegate.machine.traffic import (
     Capability,
+    Destination,
     Hashes,
     HeaderRoute,
     Match,
@@ -37,14 +40,19 @@ from tidegate.machine.traffic import (
 Route = HeaderRoute | MirrorRoute
 
 
-def route_traffic(case: Case, draft: Draft) -> None:
-    """Ask every router for this pass's weights: removals first, then hashes, weights, routes, and the read-back."""
+def retire_routers(case: Case, draft: Draft) -> None:
+    """Remove what routers that are no longer in the spec have left behind."""
     for name in case.seen.retired:
         draft.act(CleanUpRouter(name, why="no longer in the spec"))
+
+
+def route_traffic(case: Case, draft: Draft) -> None:
+    """Ask every router for this pass's weights: removals first, then hashes, weights, routes, and the read-back."""
     if not case.routed:
         return
     routes = _routes_in_force(case)
     weight = desired_weight(case)
+    weights = Weights(weight, case.total, _experiment_shares(case, draft, weight))
     calm = _calm(case, weight)
     for router in case.seen.routers:
         if router.can & {Capability.HEADER, Capability.MIRROR}:
@@ -54,14 +62,31 @@ def route_traffic(case: Case, draft: Draft) -> None:
     if held:
         draft.notes.append(held)
     else:
-        draft.weight = weight
+        draft.weights = weights
     for router in case.seen.routers:
         if not held:
-            _share_out(case, draft, router, Weights(weight, case.total))
+            _share_out(case, draft, router, weights)
         if not held or case.carried_hash == case.new_hash:
             _write_routes(draft, router, tuple(routes.values()), calm=calm)
         if not held:
-            _read_back(case, draft, router, Weights(weight, case.total))
+            _read_back(case, draft, router, weights)
+
+
+def _experiment_shares(case: Case, draft: Draft, weight: int) -> tuple[Destination, ...]:
+    """What a running Experiment's Services get besides; nothing where it would leave stable less than nothing."""
+    experiment = current_experiment(case)
+    ways_out = case.promoted or case.aborted or case.status.promote_full
+    if ways_out or case.step is None or case.step.experiment is None or experiment is None:
+        return ()
+    if experiment.phase != "Running":
+        return ()
+    named = tuple(d for d in experiment.destinations if d.service and d.weight > 0)
+    if weight + sum(d.weight for d in named) > case.total:
+        draft.notes.append(
+            f"experiment {experiment.name} gets no traffic: its weights and the canary's exceed {case.total}"
+        )
+        return ()
+    return named
 
 
 def _calm(case: Case, weight: int) -> bool:
@@ -70,16 +95,18 @@ def _calm(case: Case, weight: int) -> bool:
 
 
 def desired_weight(case: Case) -> int:
-    """The canary's share: the first row that applies (rollout.md 3.13, T2 to T9).
+    """The canary's share: the first row that applies.
 
     # differs: behind the last step the canary gets everything only with the pods for it; the reference sends 100 % to one
     pod after a rollback within the window (#3941, #4852). A step that lowers the weight needs no pods for it: the weight
     goes first, then the pods; the reference takes the pods away while the router still sends them requests.
     """
-    if case.promoted or case.aborted or case.new_available == 0 or target(case).goal.new == 0:
+    if case.aborted or returning(case):
+        return abort_weight(case)
+    if case.promoted or case.new_available == 0 or target(case).goal.new == 0:
         return 0  # a version without pods, or that is to have none, takes no requests
     if case.status.promote_full:
-        return case.recorded_weight
+        return _growing_weight(case) if case.dynamic else case.recorded_weight
     if case.index is None:
         return 0
     if case.step is None:
@@ -88,9 +115,16 @@ def desired_weight(case: Case) -> int:
     return now if at_goal(case) else min(now, before)
 
 
+def _growing_weight(case: Case) -> int:
+    """The share that the new version's pods can take, whatever the step."""
+    return min(case.total, case.total * case.new_available // case.replicas) if case.replicas else case.total
+
+
 def _short_of_stable(case: Case, weight: int) -> str:
     """Why stable cannot take its share, "" where it can. Only what raises the stable share is held back."""
     stable = case.stable
+    if carrier_is_dead(case):
+        return ""  # few pods are better than none
     want = (case.total - weight) * case.replicas // case.total
     have = stable.available if stable is not None else 0
     if stable is not None and (have >= want or enough(case, stable, want)):
@@ -101,16 +135,16 @@ def _short_of_stable(case: Case, weight: int) -> str:
 
 
 def hashes(case: Case) -> Hashes:
-    """The revisions behind the two sides."""
-    return Hashes(case.new_hash, case.status.stable_rs)
+    """The revisions behind the two sides; on the way back to stable the canary is still the version before."""
+    return Hashes(case.carried_hash if returning(case) else case.new_hash, case.status.stable_rs)
 
 
 def _share_out(case: Case, draft: Draft, router: RouterView, weights: Weights) -> None:
     who, now, calm = router.name, hashes(case), _calm(case, weights.canary)
     why = f"canary {weights.canary} of {weights.total}"
     if Capability.HASH in router.can:
-        if case.new_available == 0 and case.recorded_weight > 0:
-            # Zero before the hash moves: otherwise the old share falls on a subset without pods (#4564, #4612).
+        if case.recorded_weight > weights.canary and case.carried_hash not in ("", now.canary):
+            # Down before the hash moves: otherwise the old share falls on a subset without the pods (#4564, #4612).
             draft.act(SetWeights(who, weights, now, early=True, go_on=calm, why=why))
         draft.act(UpdateHash(who, now, go_on=calm, why="subsets follow the revisions"))
     draft.act(SetWeights(who, weights, now, go_on=calm, why=why))
@@ -137,7 +171,7 @@ def verification_due(case: Case, weight: int) -> bool:
     0 is in force.
     """
     if case.initial or case.promoted:
-        return False
+        return returning(case)
     if case.aborted:
         return case.new is not None and case.new.spec_replicas > 0 and deadline_of(case.new) is None
     if case.step is None:

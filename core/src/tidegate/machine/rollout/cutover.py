@@ -1,0 +1,45 @@
+"""How far a blue-green update comes in one pass: paused, checkpoint passed, switched, promoted, aborted."""
+
+from __future__ import annotations
+
+from tidegate.api import names
+from tidegate.machine.rollout.blue_green import Waiting, checkpoint_reached, promotion, waiting
+from tidegate.machine.rollout.case import Case
+from tidegate.machine.rollout.draft import Draft
+from tidegate.machine.rollout.progress import Progress
+from tidegate.machine.rollout.report import Report
+from tidegate.machine.rollout.verdicts import judge_checks
+
+
+def cut_over(case: Case, draft: Draft, report: Report) -> Progress:
+    """One pass's progress; the active Service has been switched by then where that was due."""
+    progress = Progress.begin(case)
+    progress.weights, progress.index = None, None
+    judge_checks(case, draft, report, progress)
+    why = promotion(case, draft.active)
+    if case.status.promote_full or case.within_window:
+        progress.clear_pauses()
+    if why:
+        progress.promote(case, why)
+    elif progress.abort:
+        progress.clear_pauses()
+        # differs: a retry starts the preview small again; the reference skips its pause.
+        progress.checkpoint = False
+    else:
+        progress.checkpoint = checkpoint_reached(case)
+        _pause(case, draft, progress)
+    return progress
+
+
+def _pause(case: Case, draft: Draft, progress: Progress) -> None:
+    match waiting(case):
+        case Waiting.BEGIN:
+            progress.pause(case, names.PAUSE_BLUE_GREEN)
+        case Waiting.OVER:
+            progress.drop_pause(names.PAUSE_BLUE_GREEN)
+        case Waiting.HOLD:
+            pass
+    # A resume is remembered until it has led to the switch: the new version may lose a pod in that very moment.
+    resumed_for_nothing = progress.checkpoint or draft.active == case.new_hash or bool(draft.started)
+    if not progress.pauses and resumed_for_nothing and not case.rollout.spec.paused:
+        progress.controller_pause = False

@@ -1,0 +1,50 @@
+"""A status as JSON, and what turns the stored one into it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from tidegate.api.status import RolloutStatus
+from tidegate.machine.merge import merge_patch
+from tidegate.machine.plan import Settled
+
+# Present with a meaning of their own although zero: pointers in the API's Go types.
+_ZERO_COUNTS = frozenset({"currentStepIndex", "collisionCount", "weight", "verified", "index"})
+
+
+def wire(status: RolloutStatus) -> dict[str, Any]:
+    """A status as JSON: fields that are zero are absent, as clients of the Go types expect."""
+    dumped = status.model_dump(mode="json", by_alias=True)
+    cleaned = {key: value for key, item in dumped.items() if (value := _without_zeros(key, item)) is not None}
+    return {**cleaned, "canary": cleaned.get("canary", {}), "blueGreen": cleaned.get("blueGreen", {})}
+
+
+def stored(status: RolloutStatus) -> dict[str, Any]:
+    """The stored status in the same form: a zero that a client has written is no difference."""
+    cleaned = wire(status)
+    written = status.model_fields_set
+    return {key: value for key, value in cleaned.items() if value != {} or _snake(key) in written}
+
+
+def status_patch(before: RolloutStatus, settled: Settled) -> dict[str, Any]:
+    """The merge patch of the status subresource (the inner part), empty where nothing differs or nothing is to be said.
+
+    A difference against what was read, so edits that clients make to other fields meanwhile survive.
+    """
+    return {} if settled.status is None else merge_patch(stored(before), settled.status)
+
+
+def _snake(key: str) -> str:
+    return {"blueGreen": "blue_green"}.get(key, key)
+
+
+def _without_zeros(key: str, value: Any) -> Any:
+    if value is None or (value in (0, False, "") and key not in _ZERO_COUNTS):
+        return None
+    if isinstance(value, list):
+        return [item for item in value if item is not None] or None
+    if isinstance(value, Mapping):
+        inner = {k: cleaned for k, v in value.items() if (cleaned := _without_zeros(k, v)) is not None}
+        return inner or None
+    return value

@@ -1,0 +1,40 @@
+"""A Rollout that borrows its template from another workload: it follows that one's generation, and takes its place.
+
+Source: argo-rollouts rollout/templateref.go and rollout/controller.go.
+"""
+
+from __future__ import annotations
+
+from tidegate.api import names
+from tidegate.machine.actions import PatchRollout, ScaleWorkload
+from tidegate.machine.rollout.case import Case
+from tidegate.machine.rollout.draft import Draft
+
+PROGRESSIVELY, ON_SUCCESS = "progressively", "onsuccess"
+
+
+def follow_workload(case: Case, draft: Draft) -> None:
+    """Note which generation of the workload this is about; clients compare the note with the status."""
+    wanted = case.workload_generation
+    noted = case.rollout.metadata.annotations.get(names.WORKLOAD_GENERATION, "")
+    if wanted and noted != wanted:
+        draft.act(PatchRollout({names.WORKLOAD_GENERATION: wanted}, why="the workload has changed"))
+
+
+def scale_workload_down(case: Case, draft: Draft) -> None:
+    """Take the workload's pods away as the Rollout's come up, in its first revision only, as `scaleDown` asks."""
+    reference, workload = case.rollout.spec.workload_ref, case.seen.workload
+    if reference is None or workload is None or workload.replicas is None or case.revision != 1:
+        return
+    size = _size(case, reference.scale_down)
+    if size is not None and size != workload.replicas:
+        why = f"{workload.replicas} -> {size}: the Rollout's own pods take over ({reference.scale_down})"
+        draft.act(ScaleWorkload(workload.kind, workload.name, size, why=why))
+
+
+def _size(case: Case, mode: str) -> int | None:
+    """The workload's size, None to leave it: nothing once all is well, else what the Rollout's ready pods leave open."""
+    if mode in (PROGRESSIVELY, ON_SUCCESS) and case.promoted and case.status.phase == "Healthy":
+        return 0
+    ready = sum(s.ready for s in case.owned)
+    return max(0, case.replicas - ready) if mode == PROGRESSIVELY and ready > 0 else None
