@@ -36,8 +36,8 @@ from tidegate.hooks.facade import Facade
 from tidegate.machine.actions import Event
 from tidegate.machine.plan import Result, Settled, settle
 from tidegate.machine.rollout.decide import decide
+from tidegate.machine.rollout.serial import only_counts, status_patch
 from tidegate.machine.rollout.situation import Situation
-from tidegate.machine.rollout.serial import status_patch
 from tidegate.machine.routing import RouterAction
 from tidegate.runtime.clock import Clock
 from tidegate.runtime.cluster import PassCluster
@@ -60,6 +60,9 @@ LAGGING_S = 10.0
 # Each kind has a watch of its own, so an object that was created with the Rollout may be heard of a moment later: an
 # absence is reported once it was seen twice. Chosen by feel: watches differ by milliseconds.
 ABSENCE_S = 0.5
+# How long a status that differs in nothing but counts waits for what else comes of the pods. Chosen by feel: pods that
+# come up at all are usually a second apart or come together.
+COUNTS_S = 1.0
 RESYNC_S = 900.0  # the reference controller's; a net below the events, not a mechanism
 # Passing errors (conflicts, outages) become visible once they have lasted this many passes in a row.
 TOLD_AFTER = 5
@@ -84,6 +87,7 @@ class Reconciler:
         self._shell, self._observer, self._queue, self._clock = shell, observer, queue, clock
         self._stale_since: dict[Key, datetime] = {}
         self._absent_since: dict[Key, tuple[str, datetime]] = {}
+        self._held_since: dict[Key, datetime] = {}
 
     def reconcile(self, key: Key) -> None:
         """One pass, and what it means to the queue. Nothing that happens in it gets out: the next key is unaffected."""
@@ -128,6 +132,7 @@ class Reconciler:
             self._shell.own.forget(key)
             self._queue.forget(key)
             self._absent_since.pop(key, None)
+            self._held_since.pop(key, None)
             return
         with self._shell.metrics.reconcile.labels(*key).time():
             self._judge(key, sight)
@@ -174,11 +179,23 @@ class Reconciler:
         return False
 
     def _write_status(self, sight: Sight, settled: Settled, cluster: PassCluster) -> bool:
-        """The one status write of the pass; nothing where nothing differs, and then False."""
-        patch = status_patch(sight.rollout.status, settled)
+        """The one status write of the pass; nothing where nothing differs, or nothing but counts for a moment."""
+        before = sight.rollout.status
+        patch = status_patch(before, settled)
+        if patch and not settled.events and only_counts(before, patch) and self._held_back(sight.rollout.key):
+            return False
+        self._held_since.pop(sight.rollout.key, None)
         if patch:
             cluster.patch_status(ROLLOUTS, *sight.rollout.key, patch)
         return bool(patch)
+
+    def _held_back(self, key: Key) -> bool:
+        """Whether a write of mere counts has not waited long enough yet; then it is looked at again."""
+        now = self._clock.now()
+        left = COUNTS_S - (now - self._held_since.setdefault(key, now)).total_seconds()
+        if left > 0:
+            self._queue.add_after(key, left)
+        return left > 0
 
     def _tell(self, sight: Sight, events: list[Event]) -> None:
         metadata = sight.rollout.metadata

@@ -9,6 +9,7 @@ from tidegate.api.status import RolloutStatus
 from tidegate.machine.merge import merge_patch
 from tidegate.machine.plan import Settled
 
+COUNTS = frozenset({"replicas", "updatedReplicas", "readyReplicas", "availableReplicas", "HPAReplicas"})
 # Present with a meaning of their own although zero: pointers in the API's Go types.
 _ZERO_COUNTS = frozenset({"currentStepIndex", "collisionCount", "weight", "verified", "index"})
 
@@ -33,6 +34,21 @@ def status_patch(before: RolloutStatus, settled: Settled) -> dict[str, Any]:
     A difference against what was read, so edits that clients make to other fields meanwhile survive.
     """
     return {} if settled.status is None else merge_patch(stored(before), settled.status)
+
+
+def only_counts(before: RolloutStatus, patch: Mapping[str, Any]) -> bool:
+    """Whether a patch says nothing but how many pods there are: it may wait a moment for what else comes of them.
+
+    (While pods come up one such write follows the other; a canary of five steps had five of them, a seventh of all writes.)
+    """
+    if not set(patch) <= {*COUNTS, "conditions"}:
+        return False
+    told = [_said(condition) for condition in stored(before).get("conditions") or []]
+    return "conditions" not in patch or [_said(condition) for condition in patch["conditions"] or []] == told
+
+
+def _said(condition: Mapping[str, Any]) -> list[Any]:
+    return [condition.get(key) for key in ("type", "status", "reason", "message")]
 
 
 def _snake(key: str) -> str:
