@@ -41,15 +41,15 @@ class Case:
     def now(self) -> datetime:
         return self.seen.now
 
-    @property
+    @cached_property
     def rollout(self) -> Rollout:
         return self.seen.rollout
 
-    @property
+    @cached_property
     def status(self) -> RolloutStatus:
         return self.seen.rollout.status
 
-    @property
+    @cached_property
     def replicas(self) -> int:
         return self.rollout.replicas
 
@@ -58,21 +58,21 @@ class Case:
         """The canary strategy; an empty one where the strategy is another."""
         return self.rollout.spec.strategy.canary or Canary()
 
-    @property
+    @cached_property
     def blue_green(self) -> BlueGreen | None:
         """The blue-green strategy; None for a canary."""
         return self.rollout.spec.strategy.blue_green
 
-    @property
+    @cached_property
     def steps(self) -> list[Step]:
         return self.canary.steps
 
-    @property
+    @cached_property
     def routed(self) -> bool:
         """Whether traffic routing is configured; without it the canary is basic: pods are the traffic."""
         return self.canary.traffic_routing is not None
 
-    @property
+    @cached_property
     def dynamic(self) -> bool:
         """Whether stable shrinks as the canary grows (dynamicStableScale)."""
         return self.routed and self.canary.dynamic_stable_scale
@@ -113,7 +113,7 @@ class Case:
             return self.seen.workload.selector if self.seen.workload is not None else None
         return self.rollout.spec.selector
 
-    @property
+    @cached_property
     def workload_generation(self) -> str:
         """The generation of the workload that the Rollout refers to, "" without one."""
         return str(self.seen.workload.generation) if self.rollout.spec.workload_ref and self.seen.workload else ""
@@ -123,23 +123,23 @@ class Case:
         """The ReplicaSets by their role."""
         return Sets(self.seen, self.template, self.selector)
 
-    @property
+    @cached_property
     def owned(self) -> tuple[ReplicaSetView, ...]:
         return self.sets.owned
 
-    @property
+    @cached_property
     def new(self) -> ReplicaSetView | None:
         return self.sets.new
 
-    @property
+    @cached_property
     def stable(self) -> ReplicaSetView | None:
         return self.sets.stable
 
-    @property
+    @cached_property
     def others(self) -> tuple[ReplicaSetView, ...]:
         return self.sets.others
 
-    @property
+    @cached_property
     def separate_stable(self) -> ReplicaSetView | None:
         """The stable ReplicaSet where it is another one than the new."""
         return None if self.stable is self.new else self.stable
@@ -149,7 +149,7 @@ class Case:
         """The label of the new ReplicaSet, or the one that it is going to get."""
         return self.new.pod_hash if self.new else self.sets.wanted_hash
 
-    @property
+    @cached_property
     def new_available(self) -> int:
         return self.new.available if self.new else 0
 
@@ -160,7 +160,7 @@ class Case:
 
     # --- position ---
 
-    @property
+    @cached_property
     def halted(self) -> bool:
         """Whether a person, or a verdict that only a person can judge, holds the update: no pods, no switches, no steps."""
         inconclusive = names.PAUSE_INCONCLUSIVE_ANALYSIS

@@ -26,7 +26,10 @@ def mark_pods(case: Case, draft: Draft) -> None:
     # differs: pods go first, and the template when they are done, since only the template's annotation tells what has to be
     taken off them; the reference forgets it when it dies in between.
     """
+    candidate, serving = _roles(case)
     for replica_set in case.owned:
+        if not (candidate or serving or names.EPHEMERAL_METADATA in replica_set.annotations):
+            continue
         wanted = marks_of_role(case, replica_set)
         former = injected(replica_set)
         patches = [p for pod in _pods(case, replica_set) if (p := _pod_patch(case, pod, wanted, former)) is not None]

@@ -26,10 +26,9 @@ def phase_of(case: Case, after: RolloutStatus) -> Phase:
 
 
 def _trouble(after: RolloutStatus) -> Phase | None:
-    invalid = after.condition("InvalidSpec")
-    if invalid is not None:
-        return Phase(DEGRADED, f"InvalidSpec: {invalid.message}")
     for condition in after.conditions:
+        if condition.type == "InvalidSpec":
+            return Phase(DEGRADED, f"InvalidSpec: {condition.message}")
         if condition.reason in ("RolloutAborted", "ProgressDeadlineExceeded"):
             return Phase(DEGRADED, f"{condition.reason}: {condition.message}")
     return None
