@@ -14,9 +14,7 @@ from tidegate.machine.moments import later
 from tidegate.machine.observed import ReplicaSetView
 from tidegate.machine.rollout.annotations import deadline_of
 from tidegate.machine.rollout.case import Case
-from tidegate.machine.rollout.draft import Draft
 from tidegate.machine.rollout.runs import post_promotion_passed, pre_promotion_passed
-from tidegate.machine.rollout.services import point
 
 
 class Waiting(Enum):
@@ -35,9 +33,6 @@ def strategy_of(case: Case) -> BlueGreen:
 def active_hash(case: Case) -> str:
     """The revision that gets the traffic, "" where the active Service selects every version."""
     return case.selected(strategy_of(case).active_service)
-
-
-# --- judgement ---
 
 
 def fast_rollback(case: Case) -> bool:
@@ -144,38 +139,3 @@ def promotion(case: Case, active: str) -> str:
     if case.aborted or not post_promotion_passed(case):
         return ""
     return "Completed blue-green update"
-
-
-# --- aspects ---
-
-
-def point_preview(case: Case, draft: Draft) -> None:
-    """Let the preview Service select the new revision at once: it is there to watch the pods come up."""
-    service = strategy_of(case).preview_service
-    draft.preview = case.selected(service) if service else ""
-    exists = case.new is not None or not case.sets.name_taken
-    if exists and not case.halted and case.seen.services.get(service) is not None:
-        point(case, draft, service, case.new_hash)
-        draft.preview = case.new_hash
-
-
-def switch_active(case: Case, draft: Draft) -> None:
-    """Let the active Service select whoever is to get the traffic.
-
-    # differs: an abort goes back as soon as stable has a pod; the reference waits until the *new* version is complete.
-    """
-    service, stable = strategy_of(case).active_service, case.separate_stable
-    if switch_due(case):
-        point(case, draft, service, case.new_hash)
-        draft.active = case.new_hash
-    elif stable is not None and stable.available >= 1 and _strayed(case):
-        point(case, draft, service, stable.pod_hash)
-        draft.active = stable.pod_hash
-    else:
-        draft.active = active_hash(case)
-
-
-def _strayed(case: Case) -> bool:
-    """Whether the active Service selects somebody who may not have the traffic: all but stable after an abort, nobody of us."""
-    active = active_hash(case)
-    return active != case.status.stable_rs if case.aborted else case.sets.of(active) is None

@@ -12,24 +12,24 @@ from datetime import timedelta
 from tidegate.api import names
 from tidegate.machine.observed import Observed
 from tidegate.machine.plan import Outcome, Plan, Settled
-from tidegate.machine.rollout import serial, status
-from tidegate.machine.rollout.affinity import keep_apart
-from tidegate.machine.rollout.blue_green import point_preview, switch_active
+from tidegate.machine.rollout.aspects.affinity import keep_apart
+from tidegate.machine.rollout.aspects.checks import run_analyses, run_experiments, run_step_plugins, trim_checks
+from tidegate.machine.rollout.aspects.metadata import mark_pods
+from tidegate.machine.rollout.aspects.restart import restart_pods
+from tidegate.machine.rollout.aspects.revision import claim, create_new, keep_in_step, write_default_replicas
+from tidegate.machine.rollout.aspects.scaling import scale, scale_blue_green, trim_history, write_edits
+from tidegate.machine.rollout.aspects.services import point_services
+from tidegate.machine.rollout.aspects.switching import point_preview, switch_active
+from tidegate.machine.rollout.aspects.traffic import retire_routers, route_traffic
+from tidegate.machine.rollout.aspects.workload import follow_workload, scale_workload_down
 from tidegate.machine.rollout.case import Case
-from tidegate.machine.rollout.checks import run_analyses, run_experiments, run_step_plugins, trim_checks
-from tidegate.machine.rollout.cutover import cut_over
 from tidegate.machine.rollout.draft import Draft
-from tidegate.machine.rollout.metadata import mark_pods
-from tidegate.machine.rollout.progress import Progress
+from tidegate.machine.rollout.outcome import serial, status
+from tidegate.machine.rollout.outcome.cutover import cut_over
+from tidegate.machine.rollout.outcome.progress import Progress
+from tidegate.machine.rollout.outcome.walk import walk
 from tidegate.machine.rollout.report import Report
-from tidegate.machine.rollout.restart import restart_pods
-from tidegate.machine.rollout.revision import claim, create_new, keep_in_step, write_default_replicas
-from tidegate.machine.rollout.scaling import scale, scale_blue_green, trim_history, write_edits
-from tidegate.machine.rollout.services import point_services
 from tidegate.machine.rollout.situation import Situation
-from tidegate.machine.rollout.traffic import retire_routers, route_traffic
-from tidegate.machine.rollout.walk import walk
-from tidegate.machine.rollout.workload import follow_workload, scale_workload_down
 
 Aspect = Callable[[Case, Draft], None]
 

@@ -133,6 +133,8 @@ def _source_problems(source: str, content: Any, path: str) -> Iterator[FieldProb
     if source == "emptyDir":
         yield from _size_limit(content, path)
     yield from (required(f"{path}.{field}") for field in _SOURCE_NEEDS.get(source, ()) if not content.get(field))
+    if source == "nfs" and not (content.get("path") or "").startswith("/"):
+        yield invalid(f"{path}.path", content.get("path") or "", "must be an absolute path")
     if source not in ("secret", "configMap"):
         return
     if content.get("defaultMode") is not None and content["defaultMode"] not in _FILE_MODES:

@@ -43,10 +43,17 @@ def printable(selector: Mapping[str, Any]) -> str:
     """A selector as the server prints it: fields in the order of its type."""
     parts: dict[str, object] = {}
     if labels := selector.get("matchLabels"):
-        parts["matchLabels"] = {key: labels[key] for key in sorted(labels)} if isinstance(labels, Mapping) else labels
+        parts["matchLabels"] = dict(sorted(labels.items(), key=str)) if isinstance(labels, Mapping) else labels
     if expressions := selector.get("matchExpressions"):
-        parts["matchExpressions"] = expressions
+        shown = expressions if isinstance(expressions, list) else [expressions]
+        parts["matchExpressions"] = [_ordered(item) if isinstance(item, Mapping) else item for item in shown]
     return printed(parts, ordered=True)
+
+
+def _ordered(expression: Mapping[str, Any]) -> dict[str, object]:
+    """The server's type has a key and an operator always, values only where there are some."""
+    shown: dict[str, object] = {name: expression.get(name) or "" for name in ("key", "operator")}
+    return shown | ({"values": expression["values"]} if expression.get("values") else {})
 
 
 def _expression(expression: Mapping[str, Any], path: str) -> Iterator[FieldProblem]:

@@ -13,7 +13,7 @@ from tidegate.machine.plan import Outcome
 from tidegate.machine.rollout import plugins
 from tidegate.machine.rollout.case import Case
 from tidegate.machine.rollout.draft import Draft
-from tidegate.machine.rollout.progress import Progress
+from tidegate.machine.rollout.outcome.progress import Progress
 from tidegate.machine.rollout.report import Report
 from tidegate.machine.rollout.runs import (
     BACKGROUND,

@@ -7,14 +7,14 @@ from datetime import datetime
 from tidegate.api import names
 from tidegate.machine.actions import Event
 from tidegate.machine.moments import later
+from tidegate.machine.rollout.aspects.services import PING, PONG
 from tidegate.machine.rollout.case import Case
 from tidegate.machine.rollout.draft import Draft
+from tidegate.machine.rollout.outcome.progress import Progress
+from tidegate.machine.rollout.outcome.verdicts import judge_checks, step_checks_passed
+from tidegate.machine.rollout.outcome.weights import record_weights
 from tidegate.machine.rollout.position import at_goal, enough, target
-from tidegate.machine.rollout.progress import Progress
 from tidegate.machine.rollout.report import Report
-from tidegate.machine.rollout.services import PING, PONG
-from tidegate.machine.rollout.verdicts import judge_checks, step_checks_passed
-from tidegate.machine.rollout.weights import record_weights
 
 
 def walk(case: Case, draft: Draft, report: Report) -> Progress:

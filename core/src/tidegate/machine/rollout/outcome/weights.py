@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from tidegate.api.status import TrafficWeights, WeightDestination
 from tidegate.machine.actions import Event
+from tidegate.machine.rollout.aspects.traffic import hashes
 from tidegate.machine.rollout.case import Case
 from tidegate.machine.rollout.draft import Draft
-from tidegate.machine.rollout.progress import Progress
+from tidegate.machine.rollout.outcome.progress import Progress
 from tidegate.machine.rollout.report import Report
-from tidegate.machine.rollout.traffic import hashes
 
 
 def record_weights(case: Case, draft: Draft, report: Report, progress: Progress) -> None:

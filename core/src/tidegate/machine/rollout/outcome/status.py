@@ -11,19 +11,19 @@ from tidegate.api.status import BlueGreenStatus, CanaryStatus, Condition, Rollou
 from tidegate.machine.actions import Event
 from tidegate.machine.moments import later, rounded_up
 from tidegate.machine.plan import Settled
-from tidegate.machine.rollout import conditions as judged
+from tidegate.machine.rollout.aspects.restart import restarted_at
 from tidegate.machine.rollout.blue_green import active_hash, pause_ends
 from tidegate.machine.rollout.case import Case
 from tidegate.machine.rollout.draft import Draft
-from tidegate.machine.rollout.duration import carried_on, started_over
-from tidegate.machine.rollout.phase import phase_of
-from tidegate.machine.rollout.progress import Progress
+from tidegate.machine.rollout.outcome import conditions as judged
+from tidegate.machine.rollout.outcome.duration import carried_on, started_over
+from tidegate.machine.rollout.outcome.phase import phase_of
+from tidegate.machine.rollout.outcome.progress import Progress
+from tidegate.machine.rollout.outcome.serial import wire
+from tidegate.machine.rollout.outcome.walk import pause_ends as walk_pause_ends
 from tidegate.machine.rollout.report import Report
-from tidegate.machine.rollout.restart import restarted_at
 from tidegate.machine.rollout.runs import BACKGROUND, POST_PROMOTION, PRE_PROMOTION, STEP
-from tidegate.machine.rollout.serial import wire
 from tidegate.machine.rollout.situation import Situation
-from tidegate.machine.rollout.walk import pause_ends as walk_pause_ends
 from tidegate.machine.selectors import selector_text
 
 A_MOMENT_S = 0.001

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from tidegate.api.status import RolloutStatus
 from tidegate.machine.rollout.case import Case
-from tidegate.machine.rollout.conditions import promoted
+from tidegate.machine.rollout.outcome.conditions import promoted
 from tidegate.machine.rollout.runs import COMPLETED
 
 HEALTHY, DEGRADED, PROGRESSING, PAUSED = "Healthy", "Degraded", "Progressing", "Paused"

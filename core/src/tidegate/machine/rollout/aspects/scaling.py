@@ -9,12 +9,12 @@ from tidegate.api import names
 from tidegate.machine.actions import DeleteReplicaSet
 from tidegate.machine.observed import ReplicaSetView
 from tidegate.machine.rollout.annotations import deadline_of, revision_of
+from tidegate.machine.rollout.aspects.lingering import Delays, Former, abort_delay, deadline_in
+from tidegate.machine.rollout.aspects.resizing import resize
 from tidegate.machine.rollout.blue_green import active_hash, preview_size, strategy_of
 from tidegate.machine.rollout.case import Case
 from tidegate.machine.rollout.draft import Draft
-from tidegate.machine.rollout.lingering import Delays, Former, abort_delay, deadline_in
 from tidegate.machine.rollout.position import target
-from tidegate.machine.rollout.resizing import resize
 from tidegate.machine.rollout.runs import post_promotion_passed
 
 

@@ -8,11 +8,11 @@ from typing import Any
 from tidegate.api import names
 from tidegate.machine.actions import CreateReplicaSet, Event, PatchRollout
 from tidegate.machine.observed import ReplicaSetView
-from tidegate.machine.rollout.affinity import kept_from, terms
 from tidegate.machine.rollout.annotations import revision_of
+from tidegate.machine.rollout.aspects.affinity import kept_from, terms
+from tidegate.machine.rollout.aspects.metadata import marks_at_birth, written
 from tidegate.machine.rollout.case import Case
 from tidegate.machine.rollout.draft import Draft
-from tidegate.machine.rollout.metadata import marks_at_birth, written
 
 
 def write_default_replicas(case: Case, draft: Draft) -> None:

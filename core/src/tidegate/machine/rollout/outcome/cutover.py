@@ -6,9 +6,9 @@ from tidegate.api import names
 from tidegate.machine.rollout.blue_green import Waiting, checkpoint_reached, promotion, waiting
 from tidegate.machine.rollout.case import Case
 from tidegate.machine.rollout.draft import Draft
-from tidegate.machine.rollout.progress import Progress
+from tidegate.machine.rollout.outcome.progress import Progress
+from tidegate.machine.rollout.outcome.verdicts import judge_checks
 from tidegate.machine.rollout.report import Report
-from tidegate.machine.rollout.verdicts import judge_checks
 
 
 def cut_over(case: Case, draft: Draft, report: Report) -> Progress:
