@@ -1,6 +1,6 @@
 # Each target is one line; the work is in tools/. `make setup` runs first everywhere and is quick when nothing changed.
 # PYTHON=python3.12 chooses the interpreter for a new environment; ARGS='...' is handed on.
-.PHONY: demo test check docs bench setup constraints clean control-plane
+.PHONY: mutants demo test check docs bench setup constraints clean control-plane
 .NOTPARALLEL:
 
 TIMED = @.venv/bin/python tools/timed.py
@@ -9,6 +9,7 @@ demo: setup          ; $(TIMED) demo .venv/bin/tidegate demo $(ARGS)
 test: setup          ; $(TIMED) test .venv/bin/python tools/test.py $(ARGS)
 check: setup         ; $(TIMED) check .venv/bin/python tools/check.py $(ARGS)
 docs: setup          ; $(TIMED) docs .venv/bin/python -m pytest -p no:cacheprovider tests/docs $(ARGS)
+mutants: setup       ; $(TIMED) mutants .venv/bin/python tools/mutants.py $(ARGS)
 bench: setup         ; $(TIMED) bench .venv/bin/python benchmarks/bench.py $(ARGS)
 setup:               ; @PYTHON='$(PYTHON)' sh tools/setup.sh
 constraints: setup   ; $(TIMED) constraints .venv/bin/python tools/constraints.py

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -19,11 +19,17 @@ from tidegate.errors import ConfigError
 from tidegate.hooks.configs import target_for
 from tidegate.hooks.facade import Facade
 from tidegate.hooks.references import Kind
-from tidegate.machine.observed import Observed, Problem, RouterView
+from tidegate.machine.observed import Observed, PodView, Problem, ReplicaSetView, RouterView, WorkloadView
 from tidegate.machine.projections import replica_set_view, service_view
-from tidegate.machine.rollout.validate import service_fields
+from tidegate.machine.rollout.pods import pods_needed
+from tidegate.runtime.kinds import WORKLOADS
+from tidegate.runtime.projections import pod_seen, workload_view
+from tidegate.runtime.references import services_of, workload_of
 
 Manifest = dict[str, Any]
+
+# Kinds that a Rollout itself looks at: sources with nothing else tell nothing about what its routers name.
+NOT_ROUTED = frozenset({names.ROLLOUT, "Service", "ReplicaSet", "Pod", *(kind for _, kind in WORKLOADS)})
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,20 +130,46 @@ def read_rollout(manifest: Manifest, origin: str) -> Rollout:
         raise ConfigError(origin, f"{where}: {first['msg']}, found {first.get('input')!r}") from error
 
 
-def observe(rollout: Rollout, manifests: Manifests, facade: Facade) -> Observed:
-    """An observation made of manifests alone. Kinds of which the sources hold nothing are taken as being there."""
-    namespace = rollout.metadata.namespace
+def observe(rollout: Rollout, manifests: Manifests, facade: Facade, now: datetime | None = None) -> Observed:
+    """An observation made of manifests alone, as of `now`, the present by default.
+
+    Kinds of which the sources hold nothing are taken as being there.
+    """
+    now, namespace = now or datetime.now(UTC), rollout.metadata.namespace
+    replica_sets = tuple(replica_set_view(m) for m in manifests.of("ReplicaSet", namespace))
     services = {m["metadata"]["name"]: service_view(m) for m in manifests.of("Service", namespace)}
-    named = [name for _, name in service_fields(rollout.spec.strategy.canary) if name]
+    named = sorted(services_of(rollout))
     if not services:
         services = {name: service_view({"metadata": {"name": name}}) for name in named}
     return Observed(
-        now=datetime.now(UTC),
+        now=now,
         rollout=rollout,
-        replica_sets=tuple(replica_set_view(m) for m in manifests.of("ReplicaSet", namespace)),
+        replica_sets=replica_sets,
         services={name: services.get(name) for name in named},
         routers=_routers(rollout, manifests, facade),
+        pods=tuple(_pods(rollout, replica_sets, manifests, now)),
+        workload=_workload(rollout, manifests),
     )
+
+
+def _pods(
+    rollout: Rollout, replica_sets: tuple[ReplicaSetView, ...], manifests: Manifests, now: datetime
+) -> Iterator[PodView]:
+    """The pods of the Rollout's ReplicaSets where a pass would look at them."""
+    if not pods_needed(rollout, replica_sets):
+        return
+    owners = {each.uid for each in replica_sets if each.owner_uid == rollout.metadata.uid}
+    for manifest in manifests.of("Pod", rollout.metadata.namespace):
+        pod = pod_seen(manifest)
+        if pod.view.owner_uid in owners:
+            yield pod.at(now, rollout.spec.min_ready_seconds)
+
+
+def _workload(rollout: Rollout, manifests: Manifests) -> WorkloadView | None:
+    """What the Rollout borrows its template from; None where no source has it."""
+    place = workload_of(rollout)
+    found = manifests.read(*place) if place is not None else None
+    return workload_view(place[0].kind, dict(found)) if place is not None and found is not None else None
 
 
 def _routers(rollout: Rollout, manifests: Manifests, facade: Facade) -> tuple[RouterView, ...]:
@@ -147,7 +179,7 @@ def _routers(rollout: Rollout, manifests: Manifests, facade: Facade) -> tuple[Ro
         return ()
     views = []
     for name, raw in routing.routers.items():
-        configured = facade.configure(name, raw, routing.path(name))
+        configured = replace(facade.configure(name, raw, routing.path(name)), can=facade.view(name).can)
         problems = configured.problems
         if configured.config is not None:
             problems = _believed(facade.problems(name, target_for(rollout, configured), manifests), manifests)
@@ -157,5 +189,5 @@ def _routers(rollout: Rollout, manifests: Manifests, facade: Facade) -> tuple[Ro
 
 def _believed(problems: tuple[Problem, ...], manifests: Manifests) -> tuple[Problem, ...]:
     """Without absences where the sources hold nothing that a router could have named: a Rollout is looked at by itself."""
-    alone = all(kind in (names.ROLLOUT, "Service", "ReplicaSet") for kind, _, _ in manifests.objects)
+    alone = all(kind in NOT_ROUTED for kind, _, _ in manifests.objects)
     return tuple(p for p in problems if not p.missing) if alone else problems

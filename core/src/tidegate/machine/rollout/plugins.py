@@ -13,7 +13,7 @@ from tidegate.machine.checking import Operation
 from tidegate.machine.rollout.case import Case
 
 RUNNING, SUCCESSFUL, FAILED, ERROR = "Running", "Successful", "Failed", "Error"
-# Beyond what the plugin asks for, and after an error. Source: argo-rollouts rollout/steps/plugin/plugin.go.
+# Beyond what the plugin asks for, and after an error. Source: argo-rollouts rollout/steps.
 MARGIN_S, ERROR_BACKOFF_S = 5, 30
 
 
@@ -75,7 +75,7 @@ def due_at(case: Case) -> datetime | None:
     except ValueError:
         return case.now
     wait = duration.seconds(known.wire.get("backoff") or "0s") or 0
-    return since + timedelta(seconds=wait) if isinstance(since, datetime) else case.now
+    return since + timedelta(seconds=wait + MARGIN_S) if isinstance(since, datetime) else case.now
 
 
 def passed(case: Case) -> bool:

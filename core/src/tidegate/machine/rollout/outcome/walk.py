@@ -15,6 +15,7 @@ from tidegate.machine.rollout.outcome.verdicts import judge_checks, step_checks_
 from tidegate.machine.rollout.outcome.weights import record_weights
 from tidegate.machine.rollout.position import at_goal, enough, target
 from tidegate.machine.rollout.report import Report
+from tidegate.machine.rollout.runs import resumed
 
 
 def walk(case: Case, draft: Draft, report: Report) -> Progress:
@@ -113,7 +114,7 @@ def pause_over(case: Case) -> bool:
     """Whether a pause step has ended: resumed by a client, or its time is strictly over."""
     started = pause_started(case)
     if started is None:
-        return case.status.controller_pause
+        return resumed(case)
     ends = pause_ends(case)
     return ends is not None and case.now > ends
 
@@ -148,8 +149,10 @@ def _pause_if_due(case: Case, progress: Progress) -> None:
     """Begin the pause of the step that is current now, be it since this pass or since a former one."""
     if progress.index is None or progress.index >= case.step_count or progress.abort or progress.promote_full:
         return
-    if case.steps[progress.index].pause is None or case.rollout.spec.paused or progress.controller_pause:
+    if case.steps[progress.index].pause is None or case.rollout.spec.paused:
         return
+    if progress.controller_pause and not progress.pauses:
+        return  # resumed, and not gone on yet
     if any(p.reason == names.PAUSE_CANARY_STEP for p in progress.pauses):
         return
     progress.pause(case, names.PAUSE_CANARY_STEP)
