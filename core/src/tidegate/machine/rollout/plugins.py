@@ -48,7 +48,9 @@ def entry_of(case: Case, index: int, operation: Operation) -> Entry | None:
 
 def started_entries(case: Case) -> list[Entry]:
     """Steps whose plugin has done something that no abort has taken back yet, in the order of the steps."""
-    undone = {e.index for e in entries(case) if e.operation == Operation.ABORT.value and e.phase != ERROR}
+    undone = {
+        e.index for e in entries(case) if e.operation == Operation.ABORT.value and e.phase not in (RUNNING, ERROR)
+    }
     return [
         e
         for e in entries(case)
@@ -58,14 +60,16 @@ def started_entries(case: Case) -> list[Entry]:
 
 def last_running(case: Case) -> Entry | None:
     """The last plugin that is still at work and was not told to end."""
-    ended = {e.index for e in entries(case) if e.operation == Operation.TERMINATE.value and e.phase != ERROR}
+    ended = {
+        e.index for e in entries(case) if e.operation == Operation.TERMINATE.value and e.phase not in (RUNNING, ERROR)
+    }
     running = [e for e in entries(case) if e.operation == Operation.RUN.value and e.phase in (RUNNING, ERROR)]
     return next((e for e in reversed(running) if e.index not in ended), None)
 
 
-def due_at(case: Case) -> datetime | None:
-    """When the current step's plugin is to be asked; None where it has given its last answer."""
-    known = entry_of(case, case.index or 0, Operation.RUN)
+def due_at(case: Case, index: int, operation: Operation) -> datetime | None:
+    """When a step's plugin is to be asked for an operation; None where it has given its last answer to it."""
+    known = entry_of(case, index, operation)
     if known is None:
         return case.now
     if known.phase not in (RUNNING, ERROR) or known.wire.get("disabled"):

@@ -131,21 +131,32 @@ def run_step_plugins(case: Case, draft: Draft) -> None:
     step, skipped = case.step, case.status.promote_full or case.promoted or case.within_window
     if case.aborted:
         for entry in reversed(started_entries(case)):
-            operation = Operation.ABORT
-            draft.act(AskStepPlugin(entry.name, entry.index, operation, entry.config, entry.wire, why="aborted"))
+            _ask(
+                case,
+                draft,
+                AskStepPlugin(entry.name, entry.index, Operation.ABORT, entry.config, entry.wire, why="aborted"),
+            )
     elif skipped or step is None or step.plugin is None:
         running = last_running(case)
         if running is not None:
             operation, config = Operation.TERMINATE, running.config
-            draft.act(AskStepPlugin(running.name, running.index, operation, config, running.wire, why="skipped"))
+            _ask(
+                case, draft, AskStepPlugin(running.name, running.index, operation, config, running.wire, why="skipped")
+            )
     elif not case.rollout.spec.paused and not case.status.pause_conditions:
-        due, index = due_at(case), case.index or 0
-        if due is not None and due > case.now:
-            draft.wakes.append(due)
-        elif due is not None:
-            known = entry_of(case, index, Operation.RUN)
-            status = known.wire if known else {}
-            draft.act(AskStepPlugin(step.plugin.name, index, Operation.RUN, step.plugin.config, status, why="its turn"))
+        index, plugin = case.index or 0, step.plugin
+        known = entry_of(case, index, Operation.RUN)
+        status = known.wire if known else {}
+        _ask(case, draft, AskStepPlugin(plugin.name, index, Operation.RUN, plugin.config, status, why="its turn"))
+
+
+def _ask(case: Case, draft: Draft, question: AskStepPlugin) -> None:
+    """Ask now, or note when: a plugin that is at work, or has failed to answer, is left alone for a while."""
+    due = due_at(case, question.step, question.operation)
+    if due is not None and due > case.now:
+        draft.wakes.append(due)
+    elif due is not None:
+        draft.act(question)
 
 
 def trim_checks(case: Case, draft: Draft) -> None:

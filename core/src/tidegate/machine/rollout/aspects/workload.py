@@ -26,15 +26,20 @@ def scale_workload_down(case: Case, draft: Draft) -> None:
     reference, workload = case.rollout.spec.workload_ref, case.seen.workload
     if reference is None or workload is None or workload.replicas is None or case.revision != 1:
         return
-    size = _size(case, reference.scale_down)
+    new = case.new
+    shrinking = new is not None and draft.edit(new).size < new.spec_replicas
+    size = _size(case, reference.scale_down, shrinking=shrinking)
     if size is not None and size != workload.replicas:
         why = f"{workload.replicas} -> {size}: the Rollout's own pods take over ({reference.scale_down})"
         draft.act(ScaleWorkload(workload.kind, workload.name, size, why=why))
 
 
-def _size(case: Case, mode: str) -> int | None:
-    """The workload's size, None to leave it: nothing once all is well, else what the Rollout's ready pods leave open."""
+def _size(case: Case, mode: str, *, shrinking: bool) -> int | None:
+    """The workload's size, None to leave it: nothing once all is well, else what the Rollout's ready pods leave open.
+
+    With no pod ready it is left alone, unless the Rollout itself gives pods up.
+    """
     if mode in (PROGRESSIVELY, ON_SUCCESS) and case.promoted and case.status.phase == "Healthy":
         return 0
     ready = sum(s.ready for s in case.owned)
-    return max(0, case.replicas - ready) if mode == PROGRESSIVELY and ready > 0 else None
+    return max(0, case.replicas - ready) if mode == PROGRESSIVELY and (ready > 0 or shrinking) else None
