@@ -234,27 +234,12 @@ def ready_pods(cluster: Sandbox) -> Sandbox:
     return cluster
 
 
-@pytest.mark.parametrize(
-    ("budget", "evicted"),
-    [
-        ({"minAvailable": 2}, 1),
-        ({"maxUnavailable": "34%"}, 2),
-        ({"minAvailable": "100%"}, 0),
-        ({"maxUnavailable": 0}, 0),
-    ],
-    ids=["min", "max per cent", "all", "none"],
-)
-def test_eviction_honours_disruption_budgets(ready_pods: Sandbox, api: Api, budget: Manifest, evicted: int) -> None:
-    spec = {"selector": {"matchLabels": {"app": "web"}}} | budget
-    ready_pods.objects.create("poddisruptionbudgets.policy", {"metadata": {"name": "b"}, "spec": spec})
-    replies = [api("POST", f"{PODS}/p{number}/eviction", {"metadata": {"name": f"p{number}"}}) for number in range(3)]
-    assert [reply.code for reply in replies] == [201] * evicted + [429] * (3 - evicted)
-    assert replies[-1].json["details"]["causes"][0]["reason"] == "DisruptionBudget"
-
-
-def test_eviction_without_a_budget_deletes(ready_pods: Sandbox, api: Api) -> None:
-    assert api("POST", f"{PODS}/p0/eviction", {"metadata": {"name": "p0"}}).code == 201
-    assert len(ready_pods.objects.list("pods")) == 2
+def test_a_patch_that_names_another_uid_is_refused(cluster: Sandbox, api: Api, a_config_map: Build) -> None:
+    cluster.objects.create("configmaps", a_config_map())
+    reply = api.merge(f"{MAPS}/settings", {"metadata": {"uid": "another"}, "data": {"a": "2"}})
+    message = 'ConfigMap "settings" is invalid: metadata.uid: Invalid value: "another": field is immutable'
+    assert (reply.code, reply.json["message"]) == (422, message)
+    assert api.merge(f"{MAPS}/settings", {"metadata": {"uid": "another", "resourceVersion": "1"}}).code == 409
 
 
 def test_a_binding_puts_a_pod_on_a_node_once(ready_pods: Sandbox, api: Api) -> None:

@@ -310,6 +310,7 @@ class Routes(TrafficRouter[RouteConfig]):
     def __init__(self) -> None:
         self.trouble: dict[str, Exception] = {}
         self.calls: list[tuple[str, int]] = []
+        self.sides: list[tuple[str, str]] = []  # the Services of canary and stable at each call
         self.verdict: Verdict | Exception = Verdict(True)
 
     def reads(self, target: Target[RouteConfig]) -> Sequence[Ref]:
@@ -317,6 +318,7 @@ class Routes(TrafficRouter[RouteConfig]):
 
     def set_weights(self, target: Target[RouteConfig], weights: Weights, objects: Objects) -> None:
         self.calls.append((target.name, weights.canary))
+        self.sides.append((target.canary_service, target.stable_service))
         if error := self.trouble.get(target.config.route):
             raise error
         event = Event("RouteUpdated", f"{target.config.route} at {weights.canary}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass
 
 from pydantic import BaseModel, ValidationError
@@ -11,7 +11,7 @@ from pydantic import BaseModel, ValidationError
 from tidegate.api.rollout import Rollout
 from tidegate.hooks.router import NO_HASHES, Target
 from tidegate.machine.observed import Problem
-from tidegate.machine.traffic import Hashes
+from tidegate.machine.traffic import Capability, Hashes
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,12 +19,14 @@ class Configured:
     """A router's validated config, or what is wrong with it. Good for as long as the Rollout's generation.
 
     `name` is the router's key and `path` its field in the Rollout; `config` is None exactly where there are problems.
+    `can` is what the router declares, as far as whoever asked cares.
     """
 
     name: str
     path: str
     config: BaseModel | None = None
     problems: tuple[Problem, ...] = ()
+    can: Set[Capability] = frozenset()
 
 
 def read_config(model: type[BaseModel], name: str, raw: object, path: str) -> Configured:
@@ -50,6 +52,7 @@ def target_for(rollout: Rollout, configured: Configured, hashes: Hashes = NO_HAS
         raise ValueError(f"{configured.path}: no target for a config with problems")
     canary = rollout.spec.strategy.canary
     routing = canary.traffic_routing if canary else None
+    canary_service, stable_service = _services(rollout, configured.can)
     return Target(
         namespace=rollout.metadata.namespace,
         name=rollout.metadata.name,
@@ -57,13 +60,30 @@ def target_for(rollout: Rollout, configured: Configured, hashes: Hashes = NO_HAS
         config=configured.config,
         router=configured.name,
         path=configured.path,
-        canary_service=canary.canary_service if canary else "",
-        stable_service=canary.stable_service if canary else "",
+        canary_service=canary_service,
+        stable_service=stable_service,
         hashes=hashes,
         total=(routing.max_traffic_weight if routing else None) or 100,
         managed_routes=tuple(route.name for route in (routing.managed_routes if routing else None) or ()),
         annotations=rollout.metadata.annotations,
     )
+
+
+def _services(rollout: Rollout, can: Set[Capability]) -> tuple[str, str]:
+    """Canary and stable Service for a router, "" for what is not named.
+
+    With ping-pong the pair takes turns, and `pong` is stable until the first promotion. A router that does not know of
+    ping-pong gets canaryService and stableService where they are named beside it.
+    """
+    canary = rollout.spec.strategy.canary
+    if canary is None:
+        return "", ""
+    plain, pair = (canary.canary_service, canary.stable_service), canary.ping_pong
+    if pair is None or (Capability.PING_PONG not in can and all(plain)):
+        return plain
+    if rollout.status.canary.stable_ping_pong == "ping":
+        return pair.pong_service, pair.ping_service
+    return pair.ping_service, pair.pong_service
 
 
 def _field(path: str, parts: tuple[int | str, ...]) -> str:

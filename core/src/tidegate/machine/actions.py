@@ -126,11 +126,15 @@ class EvictPod(Action):
 
 @dataclass(frozen=True, slots=True)
 class ScaleWorkload(Action):
-    """Give the workload that spec.workloadRef names another size, through its scale subresource."""
+    """Give the workload that spec.workloadRef names another size, through its scale subresource.
+
+    `optional` says that a failure is told and ends nothing: it will be tried again when something changes.
+    """
 
     kind: str
     name: str
     replicas: int
+    optional: bool = False
 
     @property
     def claims(self) -> tuple[Claim, ...]:

@@ -19,6 +19,10 @@ from tidegate.errors import (
 )
 from tidegate.runtime.kinds import Address
 
+# The cause of a 429 that a PodDisruptionBudget makes, and the `reason` of the exception for it: an overloaded server
+# answers 429 too, and the two must not be taken for one another.
+DISRUPTION_BUDGET = "DisruptionBudget"
+
 # A body that is no Status (a proxy's HTML page, say) is quoted up to this many characters.
 LONGEST_QUOTE = 200
 
@@ -27,8 +31,11 @@ def error_of(verb: str, target: Address, code: int, body: bytes, headers: Mappin
     """The exception for an answer that is no success. The message names verb, object, code and the server's words."""
     status = _status(body)
     reason = str(status.get("reason") or "")
+    causes = [cause for cause in (status.get("details") or {}).get("causes") or [] if isinstance(cause, dict)]
+    budgets = [str(cause.get("message") or "") for cause in causes if cause.get("reason") == DISRUPTION_BUDGET]
     words = str(status.get("message") or "") or body.decode(errors="replace")[:LONGEST_QUOTE].strip() or "no message"
-    return _typed(f"{verb} {target}: {code} {reason}".rstrip() + f": {words}", code, reason, headers)
+    text = " ".join([f"{verb} {target}: {code} {reason}".rstrip() + f": {words}", *budgets])
+    return _typed(text, code, DISRUPTION_BUDGET if budgets else reason, headers)
 
 
 def error_in_watch(target: Address, status: Mapping[str, Any]) -> ApiError:

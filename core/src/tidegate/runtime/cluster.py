@@ -7,7 +7,7 @@ from typing import Any
 
 from tidegate.errors import NotFound
 from tidegate.hooks.references import Kind
-from tidegate.runtime.kinds import path_of
+from tidegate.runtime.kinds import PODS, path_of
 from tidegate.runtime.store import Key
 from tidegate.runtime.transport import MERGE_PATCH, STRATEGIC_PATCH, Transport
 from tidegate.runtime.watches import Watches
@@ -58,6 +58,24 @@ class PassCluster:
     def patch_status(self, kind: Kind, namespace: str, name: str, patch: Manifest) -> Mapping[str, Any]:
         """Merge-patch the status subresource; `patch` is its inside."""
         return self._patched(kind, (namespace, name, "status"), {"status": patch}, MERGE_PATCH)
+
+    def scale(self, kind: Kind, namespace: str, name: str, replicas: int) -> None:
+        """Give an object another size through its scale subresource, whose answer bears the object's own version."""
+        self._patched(kind, (namespace, name, "scale"), {"spec": {"replicas": replicas}}, MERGE_PATCH)
+
+    def evict(self, namespace: str, name: str, uid: str) -> None:
+        """Ask for the end of the pod that has this uid. Raises NotFound, Conflict for a namesake, and TooManyRequests
+        with the reason `answers.DISRUPTION_BUDGET` where a budget refuses."""
+        eviction: Manifest = {
+            "apiVersion": "policy/v1",
+            "kind": "Eviction",
+            "metadata": {"name": name, "namespace": namespace},
+            "deleteOptions": {"preconditions": {"uid": uid}},
+        }
+        self._transport.request("POST", path_of(PODS, namespace, name, "eviction"), eviction)
+        # The answer is a bare Status. Without a version to wait for, the next pass could count the pod as available.
+        if (left := self.read_live(PODS, namespace, name)) is not None:
+            self.expect(PODS, namespace, left)
 
     def delete(self, kind: Kind, namespace: str, name: str, uid: str) -> None:
         """Delete the object that has this uid. Raises NotFound, and Conflict for a namesake."""

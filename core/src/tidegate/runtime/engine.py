@@ -6,6 +6,7 @@ import logging
 import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 
 from tidegate.api import names
 from tidegate.hooks.facade import Facade
@@ -13,10 +14,10 @@ from tidegate.machine.projections import controller_uid, service_view
 from tidegate.runtime.clock import Clock
 from tidegate.runtime.events import Recorder
 from tidegate.runtime.gauges import RolloutGauges
-from tidegate.runtime.kinds import REPLICA_SETS, ROLLOUTS, SERVICES
+from tidegate.runtime.kinds import PODS, REPLICA_SETS, ROLLOUTS, SERVICES, WORKLOADS
 from tidegate.runtime.metrics import Metrics
 from tidegate.runtime.observe import Observer, Stores
-from tidegate.runtime.projections import ReplicaSetProjection, rollout_text
+from tidegate.runtime.projections import ReplicaSetProjection, pod_seen, rollout_text, workload_view
 from tidegate.runtime.queue import Queue
 from tidegate.runtime.reconcile import Reconciler, Shell
 from tidegate.runtime.references import References
@@ -87,6 +88,9 @@ class Engine:
         """Fill the stores, then work. Returns at once; the workers begin when the stores are filled."""
         wiring, stores, watches = self._wiring, self.stores, self.watches
         watches.on_routed(wiring.routed_changed)
+        watches.offer(PODS, stores.pods, wiring.pod_changed, selector=names.POD_HASH)
+        for kind, store in stores.workloads.items():
+            watches.offer(kind, store, partial(wiring.workload_changed, kind))
         self.recorder.start()
         watches.watch(SERVICES, stores.services, wiring.service_changed)
         watches.watch(REPLICA_SETS, stores.replica_sets, wiring.replica_set_changed, selector=names.POD_HASH)
@@ -149,8 +153,10 @@ class Engine:
 def _stores() -> Stores:
     return Stores(
         rollouts=Store(rollout_text, {"uid": _uid}),
-        replica_sets=Store(ReplicaSetProjection(), {"owner": _owner, "orphan": _orphan}),
+        replica_sets=Store(ReplicaSetProjection(), {"owner": _owner, "orphan": _orphan, "uid": _uid}),
         services=Store(service_view),
+        pods=Store(pod_seen, {"owner": _owner}),
+        workloads={kind: Store(partial(workload_view, kind.kind)) for kind in WORKLOADS.values()},
     )
 
 

@@ -2,15 +2,36 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import quote
 
 from tidegate.hooks.references import Kind
 
+
+@dataclass(frozen=True, slots=True)
+class Slim(Kind):
+    """A kind of which a slim projection is kept, apart from whole objects of it that a router may name.
+
+    It never equals the bare Kind: each has a watch, a store and own writes of its own.
+    """
+
+
 ROLLOUTS = Kind("argoproj.io", "v1alpha1", "Rollout", "rollouts")
 REPLICA_SETS = Kind("apps", "v1", "ReplicaSet", "replicasets")
 SERVICES = Kind("", "v1", "Service", "services")
 EVENTS = Kind("", "v1", "Event", "events")
+# Watched once a Rollout needs them; a ReplicaSet that a workloadRef names is not one of the Rollout's own.
+PODS = Slim("", "v1", "Pod", "pods")
+DEPLOYMENTS = Slim("apps", "v1", "Deployment", "deployments")
+REFERENCED_SETS = Slim("apps", "v1", "ReplicaSet", "replicasets")
+POD_TEMPLATES = Slim("", "v1", "PodTemplate", "podtemplates")
+
+# What spec.workloadRef may name, by group and kind, and those of them that have a size.
+WORKLOADS: Mapping[tuple[str, str], Slim] = {
+    (kind.group, kind.kind): kind for kind in (DEPLOYMENTS, REFERENCED_SETS, POD_TEMPLATES)
+}
+SCALABLE: Mapping[str, Slim] = {kind.kind: kind for kind in (DEPLOYMENTS, REFERENCED_SETS)}
 LEASES = Kind("coordination.k8s.io", "v1", "Lease", "leases")
 
 

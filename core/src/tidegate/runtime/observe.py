@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from pydantic import BaseModel
@@ -15,12 +15,23 @@ from tidegate.api.rollout import Rollout
 from tidegate.errors import PluginError
 from tidegate.hooks.configs import Configured, target_for
 from tidegate.hooks.facade import Facade
+from tidegate.hooks.references import Kind
 from tidegate.hooks.router import Target
-from tidegate.machine.observed import Observed, Problem, ReplicaSetView, RouterView, ServiceView
+from tidegate.machine.observed import (
+    Observed,
+    PodView,
+    Problem,
+    ReplicaSetView,
+    RouterView,
+    ServiceView,
+    WorkloadView,
+)
+from tidegate.machine.rollout.pods import pods_needed
 from tidegate.machine.selectors import selects
 from tidegate.machine.traffic import Hashes
 from tidegate.runtime.clock import Clock
-from tidegate.runtime.projections import RolloutText
+from tidegate.runtime.kinds import PODS
+from tidegate.runtime.projections import PodSeen, RolloutText
 from tidegate.runtime.references import Key, Known, References, hashes_of
 from tidegate.runtime.store import Store
 from tidegate.runtime.watches import Watches
@@ -30,11 +41,25 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Stores:
-    """The stores that every pass reads."""
+    """The stores that every pass reads; `pods` and `workloads` are filled once a Rollout needs them."""
 
     rollouts: Store[RolloutText]
     replica_sets: Store[ReplicaSetView]
     services: Store[ServiceView]
+    pods: Store[PodSeen]
+    workloads: Mapping[Kind, Store[WorkloadView]] = field(default_factory=dict)
+
+    def workload(self, known: Known) -> WorkloadView | None:
+        """What a Rollout borrows from, as far as it is known."""
+        if known.workload is None:
+            return None
+        kind, namespace, name = known.workload
+        entry = self.workloads[kind].get(namespace, name)
+        return None if entry is None else entry.value
+
+    def selector(self, known: Known) -> Mapping[str, Any]:
+        """The selector in force for a Rollout, see `selector_of`."""
+        return selector_of(known, None if known.selector else self.workload(known))
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,23 +106,40 @@ class Observer:
             self._watches.need(kind)
         used = read_used(rollout)
         retired = dict(self._retired(rollout, known, used))
+        workload = self._stores.workload(known)
+        replica_sets = tuple(self._replica_sets(rollout, selector_of(known, workload)))
         observed = Observed(
             now=self._clock.now(),
             rollout=rollout,
-            replica_sets=tuple(self._replica_sets(rollout)),
+            replica_sets=replica_sets,
             services={name: self._service(key[0], name) for name in known.services},
             routers=tuple(self._view(rollout, configured) for configured in known.routers.values()),
             retired=tuple(retired),
+            pods=tuple(self._pods(rollout, replica_sets)),
+            workload=workload,
         )
         return Sight(observed, {**retired, **known.routers}, used)
 
-    def _replica_sets(self, rollout: Rollout) -> Iterator[ReplicaSetView]:
-        """Those of the Rollout, and the orphans that its selector matches."""
+    def _replica_sets(self, rollout: Rollout, selector: Mapping[str, Any]) -> Iterator[ReplicaSetView]:
+        """Those of the Rollout, and the orphans that the selector matches."""
         for entry in self._stores.replica_sets.by("owner", rollout.metadata.uid):
             yield entry.value
         for entry in self._stores.replica_sets.by("orphan", rollout.metadata.namespace):
-            if selects(rollout.spec.selector, entry.value.labels):
+            if selects(selector, entry.value.labels):
                 yield entry.value
+
+    def _pods(self, rollout: Rollout, replica_sets: Sequence[ReplicaSetView]) -> Iterator[PodView]:
+        """The pods of the Rollout's ReplicaSets where they are needed; Pending while their cache is filled."""
+        needed = pods_needed(rollout, replica_sets)
+        self._references.note_pods(rollout.key, needed)
+        if not needed:
+            return
+        self._watches.need(PODS)
+        now = self._clock.now()
+        for owner in replica_sets:
+            if owner.owner_uid == rollout.metadata.uid:
+                for entry in self._stores.pods.by("owner", owner.uid):
+                    yield entry.value.at(now, rollout.spec.min_ready_seconds)
 
     def _service(self, namespace: str, name: str) -> ServiceView | None:
         entry = self._stores.services.get(namespace, name)
@@ -129,6 +171,11 @@ class Observer:
                     *rollout.key,
                     configured.problems[0].text,
                 )
+
+
+def selector_of(known: Known, workload: WorkloadView | None) -> Mapping[str, Any]:
+    """The Rollout's own selector, else its workload's; an empty one, which matches nothing, while that is not there."""
+    return known.selector or (workload.selector if workload is not None else None) or {}
 
 
 def read_used(rollout: Rollout) -> dict[str, Any]:

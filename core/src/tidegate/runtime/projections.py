@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 from collections import OrderedDict
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from typing import Any
 
 from tidegate.api import names
 from tidegate.api.rollout import Rollout
-from tidegate.machine.observed import ReplicaSetView
-from tidegate.machine.projections import digest_of, replica_set_view
+from tidegate.api.wire import read_time, without_nulls
+from tidegate.machine.observed import PodView, ReplicaSetView, WorkloadView
+from tidegate.machine.projections import EPOCH, controller_uid, digest_of, replica_set_view
 
 Manifest = dict[str, Any]
 
@@ -40,6 +42,59 @@ def rollout_text(manifest: Manifest) -> RolloutText:
 def as_is(manifest: Manifest) -> Manifest:
     """The whole object; for the few that routers name."""
     return manifest
+
+
+@dataclass(frozen=True, slots=True)
+class PodSeen:
+    """A pod, and since when it is ready (None while it is not): whether it is available is a question of the time."""
+
+    view: PodView
+    ready_since: datetime | None
+
+    def at(self, now: datetime, min_ready_s: int) -> PodView:
+        """The pod as it stands now: available once it has been ready for `min_ready_s` seconds."""
+        since = self.ready_since
+        return replace(self.view, available=since is not None and since + timedelta(seconds=min_ready_s) <= now)
+
+
+def pod_seen(manifest: Manifest) -> PodSeen:
+    """The projection of a pod."""
+    metadata = manifest.get("metadata") or {}
+    view = PodView(
+        name=metadata.get("name", ""),
+        uid=metadata.get("uid", ""),
+        owner_uid=controller_uid(manifest),
+        created=read_time(metadata["creationTimestamp"]) if metadata.get("creationTimestamp") else EPOCH,
+        deleting=bool(metadata.get("deletionTimestamp")),
+        labels=metadata.get("labels") or {},
+        annotations=metadata.get("annotations") or {},
+    )
+    return PodSeen(view, _ready_since((manifest.get("status") or {}).get("conditions") or []))
+
+
+def _ready_since(conditions: list[Manifest]) -> datetime | None:
+    found = next((each for each in conditions if each.get("type") == "Ready"), {})
+    if found.get("status") != "True":
+        return None
+    return read_time(found["lastTransitionTime"]) if found.get("lastTransitionTime") else EPOCH
+
+
+def workload_view(kind: str, manifest: Manifest) -> WorkloadView:
+    """The projection of an object of `kind` (items of a list do not name theirs) that a workloadRef may name.
+
+    A PodTemplate holds its template at the top, and has neither selector nor size.
+    """
+    metadata, spec = manifest.get("metadata") or {}, manifest.get("spec") or {}
+    sized = kind != "PodTemplate"
+    return WorkloadView(
+        kind=kind,
+        name=metadata.get("name", ""),
+        uid=metadata.get("uid", ""),
+        generation=metadata.get("generation") or 0,
+        template=without_nulls((spec if sized else manifest).get("template") or {}),
+        selector=spec.get("selector") if sized else None,
+        replicas=(1 if spec.get("replicas") is None else spec["replicas"]) if sized else None,
+    )
 
 
 class ReplicaSetProjection:

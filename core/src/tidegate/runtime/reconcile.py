@@ -36,7 +36,7 @@ from tidegate.hooks.facade import Facade
 from tidegate.machine.actions import Event
 from tidegate.machine.plan import Result, Settled, settle
 from tidegate.machine.rollout.decide import decide
-from tidegate.machine.rollout.serial import only_counts, status_patch
+from tidegate.machine.rollout.outcome.serial import only_counts, status_patch
 from tidegate.machine.rollout.situation import Situation
 from tidegate.machine.routing import RouterAction
 from tidegate.runtime.clock import Clock

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from tidegate.api.rollout import Rollout
@@ -14,7 +14,7 @@ from tidegate.hooks.configs import Configured, target_for
 from tidegate.hooks.facade import Facade
 from tidegate.hooks.references import Kind
 from tidegate.machine.traffic import Hashes
-from tidegate.runtime.kinds import SERVICES
+from tidegate.runtime.kinds import SERVICES, WORKLOADS
 
 log = logging.getLogger(__name__)
 
@@ -24,7 +24,11 @@ Place = tuple[Kind, str, str]  # kind, namespace, name
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What is known of one Rollout until its spec changes: router configs by name in the order of asking, and places."""
+    """What is known of one Rollout until its spec changes: router configs by name in the order of asking, and places.
+
+    `selector` is the Rollout's own, empty without one; `workload` is what it borrows from, None where it names nothing, or
+    a kind that cannot be borrowed from.
+    """
 
     key: Key
     uid: str
@@ -33,11 +37,13 @@ class Known:
     services: frozenset[str]
     routers: Mapping[str, Configured] = field(default_factory=dict)
     places: frozenset[Place] = frozenset()
+    workload: Place | None = None
 
     @property
     def kinds(self) -> frozenset[Kind]:
-        """The kinds of the objects that its routers name."""
-        return frozenset(kind for kind, _, _ in self.places)
+        """The kinds of the objects that it borrows from and that its routers name."""
+        named = {kind for kind, _, _ in self.places}
+        return frozenset(named if self.workload is None else named | {self.workload[0]})
 
 
 class References:
@@ -52,6 +58,7 @@ class References:
         self._known: dict[Key, Known] = {}
         self._users: dict[Place, set[Key]] = {}
         self._by_namespace: dict[str, set[Key]] = {}
+        self._need_pods: set[Key] = set()
         self._lock = threading.RLock()
 
     def learn(self, rollout: Rollout) -> Known:
@@ -81,6 +88,7 @@ class References:
         """`key` is gone, and names nothing any more."""
         with self._lock:
             former = self._remove(key)
+            self._need_pods.discard(key)
         self._drop(former, frozenset())
 
     def users(self, kind: Kind, namespace: str, name: str) -> frozenset[Key]:
@@ -97,6 +105,16 @@ class References:
         """Every Rollout whose routers name objects of `kind`."""
         with self._lock:
             return frozenset(key for key, known in self._known.items() if kind in known.kinds)
+
+    def note_pods(self, key: Key, needed: bool) -> None:
+        """A pass has found that `key` needs its pods, or that it does not."""
+        with self._lock:
+            (self._need_pods.add if needed else self._need_pods.discard)(key)
+
+    def needs_pods(self, key: Key) -> bool:
+        """Whether the last pass over `key` needed its pods."""
+        with self._lock:
+            return key in self._need_pods
 
     def _remove(self, key: Key) -> Known | None:
         known = self._known.pop(key, None)
@@ -115,7 +133,16 @@ class References:
         uid, generation = _version(rollout)
         routers = dict(self._routers(rollout))
         places = frozenset(place for each in routers.values() for place in self._places(rollout, each))
-        return Known(rollout.key, uid, generation, rollout.spec.selector or {}, services_of(rollout), routers, places)
+        return Known(
+            rollout.key,
+            uid,
+            generation,
+            rollout.spec.selector or {},
+            services_of(rollout),
+            routers,
+            places,
+            workload_of(rollout),
+        )
 
     def _routers(self, rollout: Rollout) -> Iterator[tuple[str, Configured]]:
         canary = rollout.spec.strategy.canary
@@ -124,7 +151,8 @@ class References:
             return
         # Unknown routers last: the others are still to be looked at.
         for name in sorted(routing.routers, key=lambda each: self._order.get(each, len(self._order))):
-            yield name, self._facade.configure(name, routing.routers[name], routing.path(name))
+            configured = self._facade.configure(name, routing.routers[name], routing.path(name))
+            yield name, replace(configured, can=self._facade.view(name).can)
 
     def _places(self, rollout: Rollout, configured: Configured) -> Iterator[Place]:
         if configured.config is None:
@@ -152,6 +180,15 @@ def services_of(rollout: Rollout) -> frozenset[str]:
     return frozenset(name for name in named if name)
 
 
+def workload_of(rollout: Rollout) -> Place | None:
+    """Where the workload lives that the Rollout borrows its template from; None without one, or of an unusable kind."""
+    ref = rollout.spec.workload_ref
+    if ref is None:
+        return None
+    kind = WORKLOADS.get((ref.api_version.rpartition("/")[0], ref.kind))
+    return None if kind is None or not ref.name else (kind, rollout.metadata.namespace, ref.name)
+
+
 def hashes_of(rollout: Rollout) -> Hashes:
     """The revisions as the status has them."""
     return Hashes(rollout.status.current_pod_hash, rollout.status.stable_rs)
@@ -163,6 +200,8 @@ def _version(rollout: Rollout) -> tuple[str, int]:
 
 def _all_places(known: Known) -> Iterator[Place]:
     yield from known.places
+    if known.workload is not None:
+        yield known.workload
     for name in known.services:
         yield SERVICES, known.key[0], name
 

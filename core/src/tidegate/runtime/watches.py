@@ -1,4 +1,4 @@
-"""All stores of one controller: the kinds that it always watches, and those that routers turn out to name."""
+"""All stores of one controller: the kinds that it always watches, and those that turn out to be needed."""
 
 from __future__ import annotations
 
@@ -36,6 +36,7 @@ class Watches:
         self._namespaces = tuple(namespaces) or ("",)
         self._reflectors: dict[Kind, list[Reflector[Any]]] = {}
         self._stores: dict[Kind, Store[Any]] = {}
+        self._offers: dict[Kind, Callable[[], None]] = {}
         self._on_routed: OnRouted | None = None
         self._stopped = False
         self._lock = threading.Lock()
@@ -62,13 +63,20 @@ class Watches:
             for reflector in self._reflectors[kind]:
                 reflector.start()
 
+    def offer(self, kind: Kind, store: Store[T], on_change: Callable[[Change[T]], None], *, selector: str = "") -> None:
+        """Say how `kind` is to be watched once it is needed; nothing is asked of the server before."""
+        self._offers[kind] = lambda: self.watch(kind, store, on_change, selector=selector)
+
     def on_routed(self, listener: OnRouted) -> None:
         """Who is told of changes of the kinds that routers name."""
         self._on_routed = listener
 
     def ensure(self, kind: Kind) -> None:
-        """Watch a kind that a router names, whole objects; nothing where it is watched already."""
+        """Watch a kind as it was offered, or whole objects for routers; nothing where it is watched already."""
         if kind in self._stores:
+            return
+        if offer := self._offers.get(kind):
+            offer()
             return
         listener = self._on_routed
 

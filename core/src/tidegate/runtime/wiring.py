@@ -10,12 +10,12 @@ from pydantic import ValidationError
 from tidegate.api import names
 from tidegate.hooks.references import Kind
 from tidegate.machine.actions import Event
-from tidegate.machine.observed import ReplicaSetView, ServiceView
+from tidegate.machine.observed import ReplicaSetView, ServiceView, WorkloadView
 from tidegate.machine.selectors import selects
 from tidegate.runtime.events import About
-from tidegate.runtime.kinds import REPLICA_SETS, ROLLOUTS, SERVICES
+from tidegate.runtime.kinds import PODS, REPLICA_SETS, ROLLOUTS, SERVICES
 from tidegate.runtime.observe import Stores
-from tidegate.runtime.projections import RolloutText
+from tidegate.runtime.projections import PodSeen, RolloutText
 from tidegate.runtime.queue import Queue
 from tidegate.runtime.reconcile import Shell
 from tidegate.runtime.references import References
@@ -57,13 +57,32 @@ class Wiring:
             if entry is None:
                 continue
             if entry.value.owner_uid:
-                owners = self._stores.rollouts.by("uid", entry.value.owner_uid)
-                keys |= {(owner.namespace, owner.name) for owner in owners}
+                keys |= self._rollouts_with(entry.value.owner_uid)
             else:
                 near = self._references.in_namespace(entry.namespace)
-                keys |= {known.key for known in near if selects(known.selector, entry.value.labels)}
+                keys |= {known.key for known in near if selects(self._stores.selector(known), entry.value.labels)}
         for key in keys:
             self._wake(key, REPLICA_SETS, change)
+
+    def pod_changed(self, change: Change[PodSeen]) -> None:
+        """The Rollout of the pod's ReplicaSet, if it needs its pods and something that it looks at has changed."""
+        if change.old is not None and change.new is not None and change.old.value == change.new.value:
+            return
+        keys: set[Key] = set()
+        for entry in (change.old, change.new):
+            if entry is not None and entry.value.view.owner_uid:
+                for owner in self._stores.replica_sets.by("uid", entry.value.view.owner_uid):
+                    keys |= self._rollouts_with(owner.value.owner_uid)
+        for key in keys:
+            if self._references.needs_pods(key):
+                self._wake(key, PODS, change)
+
+    def workload_changed(self, kind: Kind, change: Change[WorkloadView]) -> None:
+        """Whoever borrows from it, unless only its status has changed."""
+        if change.old is not None and change.new is not None and change.old.value == change.new.value:
+            return
+        for key in self._references.users(kind, change.entry.namespace, change.entry.name):
+            self._wake(key, kind, change)
 
     def service_changed(self, change: Change[ServiceView]) -> None:
         """Whoever names it, whatever it selects and even if it was deleted; a manager that does not is questioned."""
@@ -84,6 +103,10 @@ class Wiring:
             keys.add((entry.namespace, str(manager)))
         for key in keys:
             self._wake(key, kind, change)
+
+    def _rollouts_with(self, uid: str) -> set[Key]:
+        """The key of the Rollout that has this uid; empty for a stranger's."""
+        return {(owner.namespace, owner.name) for owner in self._stores.rollouts.by("uid", uid)}
 
     def _learn(self, entry: Entry[RolloutText]) -> None:
         if self._references.knows((entry.namespace, entry.name), entry.uid, entry.value.generation):

@@ -3,5 +3,5 @@
 Belongs here: paths, query parameters, media types, status answers, watch streams; each module one kind of request.
 Must not be here: rules of kinds (`registry.py` and below), patch formats, tables and OpenAPI (`wire/`), faults' choice.
 
-call -> reads, writes, subresources, reviews, watches -> endpoint -> app; discovery stands alone.
+call -> reads, writes, subresources, evictions, reviews, watches -> endpoint -> app; discovery stands alone.
 """

@@ -55,7 +55,7 @@ def status_of(error: ApiError) -> Manifest:
     if retry_after_s := _retry_after(error):
         details["retryAfterSeconds"] = retry_after_s
     status = {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure", "message": error.message}
-    status["reason"] = reason
+    status |= {"reason": reason} if reason else {}
     return status | ({"details": details} if details else {}) | {"code": code}
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from starlette.types import Receive, Scope, Send
 
-from tidegate_sandbox.api import reads, reviews, subresources, watches, writes
+from tidegate_sandbox.api import evictions, reads, reviews, subresources, watches, writes
 from tidegate_sandbox.api.answers import Answer, error_answer
 from tidegate_sandbox.api.call import Call, read_path, read_query
 from tidegate_sandbox.api.hub import Hub
@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 
 _BY_SUBRESOURCE: dict[str, Callable[[Registry, Call], Answer]] = {
     "scale": subresources.scale,
-    "eviction": subresources.evict,
+    "eviction": evictions.evict,
     "binding": subresources.bind,
     "log": subresources.log,
     "token": subresources.token,

@@ -1,8 +1,7 @@
-"""Scale, eviction, binding, logs and service account tokens."""
+"""Scale, binding, logs and service account tokens."""
 
 from __future__ import annotations
 
-import math
 from datetime import timedelta
 from typing import Any
 
@@ -16,15 +15,11 @@ from tidegate_sandbox.api.writes import (
     write_options,
 )
 from tidegate_sandbox.contracts import Manifest
-from tidegate_sandbox.deletion import read_deletion
 from tidegate_sandbox.errors import (
     BadRequest,
-    Cause,
     Conflict,
     Invalid,
     MethodNotAllowed,
-    ServerFault,
-    TooManyRequests,
     UnsupportedMediaType,
 )
 from tidegate_sandbox.kinds import ScalePaths
@@ -32,7 +27,7 @@ from tidegate_sandbox.metadata import timestamp
 from tidegate_sandbox.preparation import WriteOptions
 from tidegate_sandbox.registry import Registry
 from tidegate_sandbox.rules.fields import section
-from tidegate_sandbox.selectors import matches_selector, selector_text
+from tidegate_sandbox.selectors import selector_text
 from tidegate_sandbox.store import copied
 from tidegate_sandbox.wire.patches import apply_json_patch, apply_merge_patch, apply_strategic_patch
 from tidegate_sandbox.wire.schemas import UNTYPED
@@ -116,89 +111,6 @@ def _set(item: Manifest, path: str, value: int) -> None:
     for part in parents:
         item = section(item, part)
     item[last] = value
-
-
-def evict(registry: Registry, call: Call) -> Answer:
-    """POST pods/eviction: a deletion that disruption budgets may refuse with 429."""
-    if call.verb != "create":
-        raise MethodNotAllowed("pods/eviction takes POST alone")
-    body = call.manifest()
-    pod = registry.get(call.resource, call.namespace, call.name)
-    finished = (pod.get("status") or {}).get("phase") in ("Succeeded", "Failed", "Pending")
-    if not finished and "deletionTimestamp" not in pod["metadata"]:
-        _ask_budgets(registry, pod)
-    options = dict(body.get("deleteOptions") or {})
-    if call.dry_run:
-        options["dryRun"] = ["All"]
-    registry.delete(call.resource, call.namespace, call.name, read_deletion(options))
-    return answer({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "code": 201}, 201)
-
-
-def _ask_budgets(registry: Registry, pod: Manifest) -> None:
-    namespace, labels = pod["metadata"]["namespace"], pod["metadata"].get("labels") or {}
-    rows = registry.ledger.rows("poddisruptionbudgets.policy", namespace)
-    budgets = [
-        row.object for _, row in rows if matches_selector((row.object.get("spec") or {}).get("selector"), labels)
-    ]
-    if len(budgets) > 1:
-        raise ServerFault(
-            "This pod has more than one PodDisruptionBudget, which the eviction subresource does not support."
-        )
-    for budget in budgets:
-        healthy, needed = _health(registry, budget)
-        if healthy <= needed and _is_ready(pod):
-            name = budget["metadata"]["name"]
-            text = f"The disruption budget {name} needs {needed} healthy pods and has {healthy} currently"
-            raise TooManyRequests(
-                "Cannot evict pod as it would violate the pod's disruption budget.",
-                causes=(Cause("", text, "DisruptionBudget"),),
-            )
-
-
-def _health(registry: Registry, budget: Manifest) -> tuple[int, int]:
-    """How many of the budget's pods are ready, and how many have to stay so.
-
-    Percentages and `maxUnavailable` are of the pods that the owners want, not of those that are left.
-    """
-    spec, namespace = budget.get("spec") or {}, budget["metadata"]["namespace"]
-    pods = [row.object for _, row in registry.ledger.rows("pods", namespace)]
-    chosen = [p for p in pods if matches_selector(spec.get("selector"), p["metadata"].get("labels") or {})]
-    healthy = sum(_is_ready(pod) for pod in chosen)
-    expected = _expected(registry, chosen)
-    if spec.get("maxUnavailable") is not None:
-        return healthy, expected - _share(spec["maxUnavailable"], expected)
-    return healthy, _share(spec.get("minAvailable", 0), expected)
-
-
-def _expected(registry: Registry, pods: list[Manifest]) -> int:
-    """The sum of the replicas of the pods' controllers; a pod without a scalable one counts for itself."""
-    wanted: dict[str, int] = {}
-    for pod in pods:
-        uid, replicas = _owner_scale(registry, pod)
-        wanted[uid] = replicas
-    return sum(wanted.values())
-
-
-def _owner_scale(registry: Registry, pod: Manifest) -> tuple[str, int]:
-    references = pod["metadata"].get("ownerReferences") or []
-    owner = next((reference for reference in references if reference.get("controller")), None)
-    kind = registry.kinds.of_kind(owner["apiVersion"], owner["kind"]) if owner else None
-    if owner and kind and kind.scale:
-        row = registry.ledger.row(kind.key, (pod["metadata"]["namespace"], owner["name"]))
-        if row:
-            return owner["uid"], _at(row.object, kind.scale.spec_replicas) or 0
-    return pod["metadata"]["uid"], 1
-
-
-def _share(value: int | str, total: int) -> int:
-    """An int-or-percent of `total`, rounded up as the disruption controller does."""
-    return math.ceil(int(value.rstrip("%")) * total / 100) if isinstance(value, str) else value
-
-
-def _is_ready(pod: Manifest) -> bool:
-    conditions = (pod.get("status") or {}).get("conditions") or []
-    going = "deletionTimestamp" in pod["metadata"]
-    return not going and any(c.get("type") == "Ready" and c.get("status") == "True" for c in conditions)
 
 
 def bind(registry: Registry, call: Call) -> Answer:

@@ -99,6 +99,7 @@ def patch(registry: Registry, call: Call) -> Answer:
     for attempt in range(_PATCH_TRIES):
         live = as_served(call.resource, registry.get(call.resource, call.namespace, call.name))
         patched = _patched(call, live, changes)
+        _check_uid(call, patched, live)
         options = write_options(call)
         sent = encode(patched).decode()
         try:
@@ -144,6 +145,14 @@ def _patched(call: Call, live: Manifest, changes: Any) -> Manifest:
     new = copied(new)
     _check_identity(call, new)
     return new
+
+
+def _check_uid(call: Call, patched: Manifest, live: Manifest) -> None:
+    """A patch that names the uid of another object is 422, unless it names another version too: then that is the Conflict."""
+    new, old = patched["metadata"], live["metadata"]
+    if new.get("uid", old["uid"]) != old["uid"] and new.get("resourceVersion") == old["resourceVersion"]:
+        cause = Cause("metadata.uid", f"Invalid value: {json.dumps(new['uid'])}: field is immutable")
+        raise invalid_object(call.resource, patched, [cause])
 
 
 def _apply(registry: Registry, call: Call) -> Answer:

@@ -14,6 +14,7 @@ from tidegate_sandbox.errors import ApiError, Conflict, NotFound, SandboxError
 from tidegate_sandbox.sim.autoscalers import Autoscalers
 from tidegate_sandbox.sim.cluster import Cluster, Controller, PropagatingObjects
 from tidegate_sandbox.sim.deployments import Deployments
+from tidegate_sandbox.sim.disruptions import Disruptions
 from tidegate_sandbox.sim.endpointslices import EndpointSlices
 from tidegate_sandbox.sim.garbage import GarbageCollector
 from tidegate_sandbox.sim.jobs import Jobs
@@ -39,6 +40,7 @@ PRIMED = (
     "jobs.batch",
     "pods",
     "horizontalpodautoscalers.autoscaling",
+    "poddisruptionbudgets.policy",
     "customresourcedefinitions.apiextensions.k8s.io",
 )
 
@@ -76,6 +78,7 @@ class World:
             self._pods,
             EndpointSlices(self._cluster),
             Autoscalers(self._cluster),
+            Disruptions(self._cluster),
             GarbageCollector(self._cluster),
         )
         self._controllers = {controller.name: controller for controller in controllers}

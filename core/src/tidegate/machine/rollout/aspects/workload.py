@@ -31,7 +31,8 @@ def scale_workload_down(case: Case, draft: Draft) -> None:
     size = _size(case, reference.scale_down, shrinking=shrinking)
     if size is not None and size != workload.replicas:
         why = f"{workload.replicas} -> {size}: the Rollout's own pods take over ({reference.scale_down})"
-        draft.act(ScaleWorkload(workload.kind, workload.name, size, why=why))
+        optional = reference.scale_down == PROGRESSIVELY
+        draft.act(ScaleWorkload(workload.kind, workload.name, size, optional=optional, why=why))
 
 
 def _size(case: Case, mode: str, *, shrinking: bool) -> int | None:

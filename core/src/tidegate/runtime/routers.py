@@ -1,0 +1,126 @@
+"""How actions on routers are carried out: through the facade, with a note on the Rollout of which routers are in use."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from tidegate.api import names
+from tidegate.errors import PluginError, TidegateError
+from tidegate.hooks.configs import target_for
+from tidegate.hooks.facade import Facade
+from tidegate.hooks.flush import Done
+from tidegate.machine.actions import Event
+from tidegate.machine.plan import Outcome, Result
+from tidegate.machine.routing import (
+    CleanUpRouter,
+    RemoveManagedRoutes,
+    RouterAction,
+    SetHeaderRoute,
+    SetMirrorRoute,
+    SetWeights,
+    UpdateHash,
+    VerifyWeights,
+)
+from tidegate.runtime.cluster import PassCluster
+from tidegate.runtime.kinds import ROLLOUTS
+from tidegate.runtime.observe import Sight
+
+Manifest = dict[str, Any]
+
+
+class Routers:
+    """The routers of one Rollout in one pass. Made anew for each pass.
+
+    `unfinished` tells that a clean-up has written and is to be asked again soon, since nothing else may wake the Rollout.
+    """
+
+    def __init__(self, sight: Sight, cluster: PassCluster, facade: Facade) -> None:
+        self._sight, self._cluster, self._facade = sight, cluster, facade
+        self._used = dict(sight.used)
+        self.unfinished = False
+
+    def perform(self, action: RouterAction, events: list[Event]) -> Outcome:
+        """Ask the router; `events` takes what it has to tell. Raises whatever ends the pass."""
+        return self._verify(action) if isinstance(action, VerifyWeights) else self._route(action, events)
+
+    def _verify(self, action: VerifyWeights) -> Outcome:
+        """A question only: an error of it is told and ends nothing."""
+        target = self._sight.target(action.router)
+        try:
+            verdict = self._facade.verify_weights(action.router, target, action.weights, self._cluster).value
+        except TidegateError as error:
+            return Outcome(action, message=str(error))
+        refused = action.required and verdict.verified is False
+        return Outcome(
+            action,
+            Result.PENDING if refused else Result.DONE,
+            verdict=verdict,
+            message=verdict.message if refused else "",
+        )
+
+    def _route(self, action: RouterAction, events: list[Event]) -> Outcome:
+        if isinstance(action, CleanUpRouter):
+            done = self._facade.clean_up(action.router, self._sight.target(action.router), self._cluster)
+            self.unfinished = self.unfinished or done.wrote
+            if not done.wrote:
+                self._note_used({name: raw for name, raw in self._used.items() if name != action.router})
+        else:
+            # A former config stays noted until what it left behind is gone; a new router is noted before it writes.
+            self._note_used({**self._raw_configs(), **self._used})
+            done = self._asked(action)()
+            if isinstance(action, SetWeights) and not action.early:
+                self._leave_former(action.router, events)
+        events.extend(done.events)
+        return Outcome(action, wrote=done.wrote)
+
+    def _leave_former(self, router: str, events: list[Event]) -> None:
+        """Clean up the objects that a router's former config named and the present one does not, once the present ones
+        carry their weights. An object takes two passes: weight 0, then its end."""
+        former, present = self._used[router], self._raw_configs()[router]
+        if former == present:
+            return
+        configured = self._facade.configure(router, former, self._sight.configured[router].path)
+        if configured.config is not None:
+            configured = replace(configured, can=self._sight.configured[router].can)
+            keep = self._facade.reads(router, self._sight.target(router))
+            target = target_for(self._sight.rollout, configured)
+            done = self._facade.clean_up(router, target, self._cluster, keep)
+            events.extend(done.events)
+            if done.wrote:
+                self.unfinished = True
+                return
+        self._note_used({**self._used, router: present})
+
+    def _asked(self, action: RouterAction) -> Callable[[], Done[None]]:
+        """The verb of the facade behind an action."""
+        facade, router, cluster, target = self._facade, action.router, self._cluster, self._sight.target
+        match action:
+            case RemoveManagedRoutes():
+                return lambda: facade.remove_managed_routes(router, target(router), action.keep, cluster)
+            case UpdateHash():
+                return lambda: facade.update_hash(router, target(router, action.hashes), action.hashes, cluster)
+            case SetWeights():
+                return lambda: facade.set_weights(router, target(router, action.hashes), action.weights, cluster)
+            case SetHeaderRoute():
+                return lambda: facade.set_header_route(router, target(router), action.route, cluster)
+            case SetMirrorRoute():
+                return lambda: facade.set_mirror_route(router, target(router), action.route, cluster)
+            case _:
+                raise PluginError(f"no router verb for {type(action).__name__}; tidegate and its plugins do not match")
+
+    def _raw_configs(self) -> Manifest:
+        canary = self._sight.rollout.spec.strategy.canary
+        routing = canary.traffic_routing if canary else None
+        return dict(routing.routers) if routing else {}
+
+    def _note_used(self, used: Manifest) -> None:
+        """Write down which routers are in use, before they write: so what they leave behind is found after a restart."""
+        if used == self._used:
+            return
+        text = json.dumps(used, sort_keys=True, separators=(",", ":")) if used else None
+        patch = {"metadata": {"annotations": {names.ROUTERS_USED: text}}}
+        self._cluster.patch(ROLLOUTS, *self._sight.rollout.key, patch, "")
+        self._used = used
