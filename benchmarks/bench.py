@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from bed import ROOT, Bed, bed
+from judgement import judgement
 from scenes import aborts, canaries, idle
 
 SCENES: dict[str, Callable[[Bed], dict[str, float]]] = {"canaries": canaries, "aborts": aborts, "idle": idle}
@@ -34,12 +35,15 @@ def main() -> None:
     """Run the scenes, each on a bed of its own."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--api", choices=("real", "sandbox"), default="sandbox")
-    parser.add_argument("--only", choices=sorted(SCENES), action="append")
+    parser.add_argument("--only", choices=sorted([*SCENES, "judgement"]), action="append")
     parser.add_argument("--idle", type=int, default=1000, help="Rollouts of the idle scene")
     parser.add_argument("--save", action="store_true", help="keep the raw figures")
     asked = parser.parse_args()
     figures: dict[str, float] = {}
-    for name in asked.only or SCENES:
+    for name in asked.only or (*SCENES, "judgement"):
+        if name == "judgement":
+            figures |= judgement()
+            continue
         with tempfile.TemporaryDirectory(prefix="tidegate-bench-") as folder, bed(asked.api, Path(folder)) as made:
             made.start_controller()
             figures |= idle(made, asked.idle) if name == "idle" else SCENES[name](made)

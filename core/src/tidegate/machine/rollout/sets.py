@@ -54,8 +54,13 @@ class Sets:
         uid = self.seen.rollout.metadata.uid
         return tuple(s for s in self.seen.replica_sets if s.owner_uid == uid and not self._matches(s))
 
+    @cached_property
+    def _strangers(self) -> frozenset[str]:
+        """Names of those that the selector does not match."""
+        return frozenset(s.name for s in self.seen.replica_sets if not selects(self.selector, s.labels))
+
     def _matches(self, replica_set: ReplicaSetView) -> bool:
-        return selects(self.selector, replica_set.labels)
+        return replica_set.name not in self._strangers
 
     def _adoptable(self, replica_set: ReplicaSetView) -> bool:
         """An orphan with the hash label, unless it bears our next name over another template: that is a collision."""

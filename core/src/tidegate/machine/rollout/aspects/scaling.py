@@ -143,7 +143,8 @@ def referenced(case: Case, replica_set: ReplicaSetView) -> bool:
 def _forget_idle_deadlines(case: Case, draft: Draft) -> None:
     """A set without pods needs no deadline; a stale one woke the reference in a loop (#4971)."""
     for replica_set in case.others:
-        if draft.edit(replica_set).size == 0:
+        noted = names.SCALE_DOWN_DEADLINE in replica_set.annotations or replica_set.name in draft.edits
+        if noted and draft.edit(replica_set).size == 0:
             draft.edit(replica_set).annotate(names.SCALE_DOWN_DEADLINE, None)
 
 
