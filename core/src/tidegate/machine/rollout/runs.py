@@ -39,12 +39,12 @@ def current_run(case: Case, type_: str) -> RunView | None:
 
 
 def current_experiment(case: Case) -> ExperimentView | None:
-    """The Experiment that counts: referred to by the status, of this revision and step, not told to end."""
+    """The Experiment that counts: referred to by the status, of this revision and step; one that was ended, by its phase."""
     wanted = case.status.canary.current_experiment
     if not wanted or retrying(case):
         return None
     mine = (e for e in case.seen.experiments if e.name == wanted and e.pod_hash == case.new_hash)
-    return next((e for e in mine if e.step == case.index and not (e.ending and e.phase not in COMPLETED)), None)
+    return next((e for e in mine if e.step == case.index), None)
 
 
 def succeeded(case: Case, type_: str) -> bool:

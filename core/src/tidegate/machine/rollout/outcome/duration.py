@@ -21,7 +21,7 @@ def started_over(case: Case) -> Duration | None:
         return running if back else Duration(rollout_started_at=case.now)
     older = case.new is not None and case.stable is not None and case.new.created < case.stable.created
     if running is not None and case.template_changed and (back or older):
-        fast = case.within_window or (case.blue_green is not None and fast_rollback(case))
+        fast = back or case.within_window or (case.blue_green is not None and fast_rollback(case))
         return running.model_copy(update={"completion_status": FAST_ROLLED_BACK if fast else ROLLED_BACK})
     return Duration(rollout_started_at=case.now)
 
