@@ -12,10 +12,12 @@ ROOMS: Mapping[str, frozenset[str]] = {
     "api": frozenset(),
     "machine": frozenset({"api"}),
     "hooks": frozenset({"api", "machine"}),
+    # Beside hooks: what it plays with are models of routers, not plugins.
+    "simulation": frozenset({"api", "machine"}),
     # Nobody imports builtin: its plugins are registered through entry points, like anyone's.
     "builtin": frozenset({"api", "machine", "hooks"}),
     "runtime": frozenset({"api", "machine", "hooks"}),
-    "cli": frozenset({"api", "machine", "hooks", "runtime"}),
+    "cli": frozenset({"api", "machine", "hooks", "simulation", "runtime"}),
     "controller": frozenset({"api", "machine", "hooks", "runtime"}),
     "dashboard": frozenset({"api", "machine", "hooks", "runtime"}),
     # The door of `python -m tidegate`.

@@ -64,10 +64,24 @@ def test_a_retry_begins_anew(a_rollout: Build) -> None:
     assert "completionStatus" not in duration(world)
 
 
-def test_back_to_stable_in_mid_update_is_rolled_back(a_rollout: Build) -> None:
+def test_back_to_stable_in_mid_update_is_a_fast_rollback(a_rollout: Build) -> None:
     world = updating(a_rollout).after(30).image("v1").run()
     assert duration(world)["rolloutStartedAt"] == T60
-    assert duration(world)["completionStatus"] in ("RolledBack", "FastRolledBack")
+    assert duration(world)["completionStatus"] == "FastRolledBack"
+    assert duration(world)["finishedAt"] == T90
+
+
+@pytest.mark.parametrize("strategy", ["canary", "blue-green"])
+def test_back_to_an_older_version_than_stable_in_mid_update_is_rolled_back(
+    a_rollout: Build, a_blue_green: Build, strategy: str
+) -> None:
+    world = a_rollout([weight(20), PAUSE]) if strategy == "canary" else a_blue_green(**MANUAL)
+    world.image("v2").run().client(promoteFull=True).run()
+    world.after(60).image("v3").run().after(30).image("v1").run()
+    assert duration(world)["rolloutStartedAt"] == T60
+    assert duration(world)["completionStatus"] == "RolledBack"
+    world.client(**RESUME).run()
+    assert duration(world)["completionStatus"] == "RolledBack"
     assert duration(world)["finishedAt"] == T90
 
 

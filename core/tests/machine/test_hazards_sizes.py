@@ -170,21 +170,16 @@ def test_h47_a_threshold_is_not_met_by_the_pods_of_the_step_before(a_rollout: Bu
     world = a_rollout(steps, routed=True, replicas=4, replicaProgressThreshold=threshold).image("v2").run()
     assert world.pair() == (2, 4)
     world.pods_up["v2"] = 2
-    world.forget().client(**RESUME).step()
-    world.step()
-    first = next(pair for pair in world.history if pair[0] != 2)
-    assert first == (4, 4)
-    assert [share for share, _ in world.weights[1:]] in ([], [100])
-    at = len(world.history)
+    world.client(**RESUME).step()  # the pause ends
+    world.step()  # the size is asked for, and only this
+    assert (world.weights[-1][0], world.status["currentStepIndex"], world.spec_size("v2")) == (50, 2, 4)
     world.run()
     assert (world.weights[-1][0], world.status["currentStepIndex"]) == (100, 3)
-    assert at >= 1
 
 
-def test_a_surplus_of_unready_pods_stays_while_the_floor_forbids_any_drain(a_rollout: Build) -> None:
+def test_i8_a_surplus_of_unready_pods_stays_while_the_floor_forbids_any_drain(a_rollout: Build) -> None:
     world = a_rollout([], replicas=4, maxSurge=3, maxUnavailable=0).image("bad").run()
     assert world.pair() == (3, 4)
-    before = sum(pair for pair in world.pair())
     world.strategy(maxSurge=1).run()
-    assert world.spec_size("v1") == 4, "no serving pod is given up"
-    assert sum(world.pair()) <= before
+    assert world.pair() == (3, 4)
+    assert world.image("v3").run().phase == ("Healthy", "")

@@ -23,12 +23,12 @@ def paused(build: Build, *steps: dict[str, Any], **more: Any) -> World:
 
 def test_abort_and_retry(a_rollout: Build) -> None:
     world = paused(a_rollout).client(abort=True).run()
-    assert world.status["abort"] is True
+    assert world.status.get("abort") is True
     assert world.phase[0] == "Degraded"
     assert (world.status["currentStepIndex"], world.pair()) == (0, (0, 10))
     world.client(abort=False).run()
     assert (world.status["currentStepIndex"], world.phase) == (1, ("Paused", "CanaryPauseStep"))
-    assert world.status["abort"] is False, "a zero that a client wrote stays stored"
+    assert world.status.get("abort") is False, "a zero that a client wrote stays stored"
     assert "abortedAt" not in world.status
 
 
@@ -222,14 +222,6 @@ def test_an_abort_under_a_persons_pause_is_acted_on(a_rollout: Build) -> None:
     assert world.selected("demo-canary") == world.hash("v1")
     assert world.phase[0] == "Degraded"
     assert world.switches("demo-canary") == 1
-
-
-def test_pause_conditions_that_nobody_knows_are_shown_and_can_be_cleared(a_rollout: Build) -> None:
-    odd = {"reason": "StepPause", "startTime": "2026-01-01T00:00:00Z"}
-    world = paused(a_rollout).client(pauseConditions=[odd]).run()
-    assert world.phase[0] == "Paused"
-    world.client(**RESUME).run()
-    assert world.status["currentStepIndex"] == 3
 
 
 def test_a_status_that_was_deleted_is_made_anew(a_rollout: Build) -> None:

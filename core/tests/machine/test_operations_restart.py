@@ -82,6 +82,13 @@ def test_a_restart_ahead_is_waited_for(a_rollout: Build) -> None:
     assert len(evicted(world)) == 4
 
 
+def test_a_restart_ahead_is_waited_for_without_a_pod_too(a_rollout: Build) -> None:
+    world = restart(a_rollout([], replicas=0), ahead=600).run()
+    assert "restartedAt" not in world.status
+    assert world.after(600).phase == ("Healthy", "")
+    assert "restartedAt" in world.status
+
+
 def test_a_restart_that_is_taken_back_ends_the_message(a_rollout: Build) -> None:
     world = restart(a_rollout([], replicas=4), ahead=600).run().edit(restartAt=None).run()
     assert world.phase == ("Healthy", "")

@@ -63,7 +63,7 @@ def test_b11_a_third_revision_resets_the_weight_before_the_hashes(a_rollout: Bui
     world = a_rollout([weight(50), PAUSE], routed=True).image("v2").run()
     world.image("bad-v3").step()
     world.forget().step()
-    calls = [call for call in world.calls if isinstance(call, SetWeights | UpdateHash)]
+    calls: list[Any] = [call for call in world.calls if isinstance(call, SetWeights | UpdateHash)]
     assert [type(call) for call in calls] == [SetWeights, UpdateHash, SetWeights]
     assert (calls[0].weights.canary, calls[2].weights.canary) == (0, 0)
     assert (calls[1].hashes.canary, calls[1].hashes.stable) == (world.hash("bad-v3"), world.hash("v1"))

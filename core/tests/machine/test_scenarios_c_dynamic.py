@@ -73,6 +73,7 @@ def test_c3_with_the_last_stable_pod_everything_goes_back_at_once(a_rollout: Bui
     world.step()
     assert world.selected("demo-canary") == world.hash("v1")
     assert recorded(world) == (0, 100)
+    assert world.pair() == (1, 4), "the weight goes first, then the pods"
     assert world.run().pair() == (0, 4)
     assert world.switches("demo-canary") == 1
 
@@ -227,24 +228,37 @@ def test_an_abort_of_60_shrinks_no_version_below_its_recorded_share(a_rollout: B
     assert (world.pair(), recorded(world)) == ((6, 8), (60, 40))
 
 
-def test_stable_never_has_fewer_pods_than_its_share_whatever_happens(a_rollout: Build) -> None:
+CHANGES: list[tuple[str, dict[str, Any]]] = [
+    ("client", RESUME),
+    ("client", {"abort": True}),
+    ("client", {"abort": False}),
+    ("client", RESUME),
+    ("edit", {"replicas": 6}),
+    ("image", {"tag": "v1"}),
+]
+
+
+def test_i7_stable_never_has_fewer_pods_than_its_share(a_rollout: Build) -> None:
     world = at_25(a_rollout)
-    for change in (
-        lambda: world.client(**RESUME),
-        lambda: world.client(abort=True),
-        lambda: world.client(abort=False),
-        lambda: world.client(**RESUME),
-        lambda: world.edit(replicas=6),
-        lambda: world.image("v1"),
-    ):
-        change()
+    shares = set()
+    for verb, values in CHANGES:
+        getattr(world, verb)(**values)
         for _ in range(40):
             moved = world.step()
-            share, stable = recorded(world)
-            pods = -(-stable * min(world.rollout["spec"]["replicas"], 4) // 100)
+            stable = recorded(world)[1]
+            shares.add(stable)
             stands = world.by_hash(world.status["stableRS"])["spec"]["replicas"]
-            assert stands >= pods, f"I7: {stands} stable pods for {stable} beside {share}"
+            assert stands * 100 >= stable * 4, f"{stands} stable pods for {stable} percent"
             if not moved:
                 break
         else:
             pytest.fail("no fixed point")
+    assert shares == {25, 75, 100}
+
+
+def test_an_unrecorded_share_is_not_dropped_on_a_stable_that_is_small(a_rollout: Build) -> None:
+    world = at_75(a_rollout).client(canary={"weights": None}, abort=True).run()
+    assert world.spec_size("v1") >= 3
+    assert {share for share, _ in world.weights} == {75}
+    world.pods_up["v1"] = 4
+    assert world.run().weights[-1][0] == 0

@@ -92,6 +92,15 @@ def test_d5_a_resume_counts_while_the_automatic_promotion_still_waits(a_blue_gre
     assert world.reasons().count("RolloutPaused") == 1
 
 
+def test_d5_a_resume_is_remembered_while_a_pod_is_missing(a_blue_green: Build) -> None:
+    world = a_blue_green(**MANUAL).image("v2").run()
+    world.pods_up["v2"] = 2
+    world.run().client(**RESUME).run()
+    assert world.selected("demo-active") == world.hash("v1")
+    world.pods_up.clear()
+    assert world.run().phase == ("Healthy", "")
+
+
 def test_d6_the_automatic_promotion_comes_after_its_seconds_and_in_one_pass(a_blue_green: Build) -> None:
     world = a_blue_green(autoPromotionSeconds=10).image("v2").run()
     assert world.wait is not None

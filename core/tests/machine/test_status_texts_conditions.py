@@ -164,7 +164,9 @@ def test_the_deadline_stands_still_while_a_former_version_waits_out_its_delay(a_
     world = a_blue_green(spec={"progressDeadlineSeconds": 10}).image("v2").run().image("bad").run()
     assert world.deadline("v1") is not None
     assert world.after(20).phase[0] == "Progressing"
-    assert world.after(40).phase[0] == "Degraded"
+    assert world.after(20).spec_size("v1") == 0
+    assert world.phase[0] == "Progressing", "that was progress"
+    assert world.after(12).phase[0] == "Degraded"
 
 
 def test_the_deadline_stands_still_in_a_persons_pause(a_blue_green: Build) -> None:

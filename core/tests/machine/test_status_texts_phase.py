@@ -10,7 +10,7 @@ import pytest
 from machine_world import PAUSE, RESUME, World, weight
 from tidegate.api.status import BlueGreenStatus, RolloutStatus
 from tidegate.machine.rollout.case import Case
-from tidegate.machine.rollout.phase import phase_of
+from tidegate.machine.rollout.outcome.phase import phase_of
 
 Build = Callable[..., World]
 MANUAL = {"autoPromotionEnabled": False}
@@ -21,10 +21,18 @@ BROKEN = (
 ABORTED = ("Degraded", "RolloutAborted: Rollout aborted update to revision 2")
 
 
-def test_row_1_an_invalid_spec_comes_before_everything(a_rollout: Build) -> None:
-    world = a_rollout([weight(20), PAUSE]).image("v2").run().client(abort=True).run()
+def test_row_1_an_invalid_spec_comes_before_pauses_and_an_abort_written_meanwhile(a_rollout: Build) -> None:
+    world = a_rollout([weight(20), PAUSE]).image("v2").run()
     world.edit(paused=True, strategy={"canary": {"maxSurge": 0, "maxUnavailable": 0}}).run()
     assert world.phase == ("Degraded", BROKEN)
+    assert world.client(abort=True).run().phase == ("Degraded", BROKEN)
+
+
+def test_rows_1_and_2_the_condition_that_stands_first_in_the_list_is_told(a_rollout: Build) -> None:
+    world = a_rollout([weight(20), PAUSE]).image("v2").run().client(abort=True).run()
+    world.strategy(maxSurge=0, maxUnavailable=0).run()
+    assert world.phase == ABORTED
+    assert world.condition("InvalidSpec") == ("True", "InvalidSpec")
 
 
 def test_row_2_an_abort_comes_before_a_persons_pause(a_rollout: Build) -> None:
@@ -165,7 +173,11 @@ def test_row_13_nothing_is_left_to_do(a_rollout: Build, a_blue_green: Build) -> 
 
 
 def test_the_sequence_of_a_blue_green_with_a_manual_promotion(a_blue_green: Build) -> None:
-    world = a_blue_green(replicas=2, **MANUAL).image("v2").run().client(**RESUME).run()
+    world = a_blue_green(replicas=2, **MANUAL).image("v2")
+    world.pods_up["v2"] = 0
+    world.run()
+    world.pods_up.clear()
+    world.run().client(**RESUME).run()
     assert world.phases == [
         ("Progressing", "more replicas need to be updated"),
         ("Progressing", "active service cutover pending"),

@@ -21,7 +21,8 @@ GROUP = "tidegate.commands"
 BUILT_IN = {
     "controller": ("tidegate.controller.command:controller", "Run the controller."),
     "lint": ("tidegate.cli.lint:lint", "Check Rollout manifests, without a cluster."),
-    "plan": ("tidegate.cli.plan:plan", "Tell what would happen next, and why; without a cluster."),
+    "plan": ("tidegate.cli.plan:plan", "Tell what would happen next, why, and when; live or from files."),
+    "simulate": ("tidegate.cli.simulate:simulate", "Play an update to its end in virtual time, without a cluster."),
     "plugins": ("tidegate.cli.plugins:app", "Show installed plugins, and the rights they need."),
 }
 # What the help says of commands that other distributions of this project bring; nothing is imported for the help.

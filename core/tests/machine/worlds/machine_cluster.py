@@ -34,6 +34,7 @@ from tidegate.machine.hashing import template_digest
 from tidegate.machine.merge import merged
 from tidegate.machine.observed import ExperimentView, PodView, ReplicaSetView, RunView, ServiceView, WorkloadView
 from tidegate.machine.plan import Outcome, Result
+from tidegate.machine.projections import replica_set_view
 from tidegate.machine.routing import RouterAction, SetWeights, VerifyWeights
 from tidegate.machine.traffic import Destination, Verdict
 
@@ -47,7 +48,8 @@ class Cluster:
     """Everything around one Rollout. Pods are there and available at once unless their image is `bad` or `pods_up` says less.
 
     `verdicts` are the phases that runs (by type) and Experiments (key `Experiment`) come to by themselves; without one
-    they stay as they are until a test judges them. `lingering` keeps evicted pods terminating until `gone()`.
+    they stay as they are until a test judges them. `lingering` keeps evicted pods terminating until `gone()`, and runs
+    that were told to end at work for as long as it is set.
     """
 
     rollout: Json
@@ -142,7 +144,9 @@ class Cluster:
     def _outcome(self, phase: str, ending: bool, type_: str) -> tuple[str, str]:
         if phase in ENDED:
             return phase, ""
-        return ("Successful", "Run Terminated") if ending else (self.verdicts.get(type_, phase), "")
+        if ending:
+            return (phase, "") if self.lingering else ("Successful", "Run Terminated")
+        return self.verdicts.get(type_, phase), ""
 
     # --- how it looks ---
 
@@ -167,7 +171,7 @@ class Cluster:
             available=status["available"],
             min_ready_seconds=spec.get("minReadySeconds", 0),
             failure=status.get("failure"),
-            kept_from=kept_from(spec["template"]),
+            kept_from=replica_set_view({"spec": spec}).kept_from,
         )
 
     # --- what it does for a plan ---
@@ -281,19 +285,6 @@ class Cluster:
             case _:
                 raise AssertionError(f"unknown action {action}")
         return ""
-
-
-def kept_from(template: Json) -> str:
-    """The hash that an injected anti-affinity term names, "" without one."""
-    rules = (template["spec"].get("affinity") or {}).get("podAntiAffinity") or {}
-    terms = list(rules.get("requiredDuringSchedulingIgnoredDuringExecution") or [])
-    weighted = rules.get("preferredDuringSchedulingIgnoredDuringExecution") or []
-    terms += [term["podAffinityTerm"] for term in weighted]
-    for term in terms:
-        for expression in (term.get("labelSelector") or {}).get("matchExpressions") or []:
-            if expression["key"] == names.POD_HASH:
-                return str(expression["values"][0])
-    return ""
 
 
 def _image(manifest: Json) -> str:

@@ -16,7 +16,8 @@ from tidegate.machine.merge import merged
 from tidegate.machine.observed import Door, Observed, PodView, RouterView
 from tidegate.machine.plan import Outcome, Plan, Result, settle
 from tidegate.machine.rollout.decide import decide
-from tidegate.machine.rollout.serial import status_patch
+from tidegate.machine.rollout.outcome.serial import status_patch
+from tidegate.machine.rollout.pods import pods_needed
 from tidegate.machine.routing import RouterAction
 
 Json = dict[str, Any]
@@ -210,13 +211,15 @@ class World(Cluster):
     # --- the loop's two ends ---
 
     def seen(self) -> Observed:
+        rollout = Rollout.read(copy.deepcopy(self.rollout))
+        views = tuple(self.view(s) for s in self.sets.values())
         return Observed(
             self.now,
-            Rollout.read(copy.deepcopy(self.rollout)),
-            tuple(self.view(s) for s in self.sets.values()),
+            rollout,
+            views,
             dict(self.services),
             self.routers,
-            pods=tuple(self.pods.values()),
+            pods=tuple(self.pods.values()) if pods_needed(rollout, views) else (),
             workload=self.workload,
             doors=self.doors,
             runs=tuple(self.runs.values()),

@@ -17,7 +17,7 @@ from tidegate.machine.replicas import Bounds
 from tidegate.machine.rollout.annotations import revision_of
 from tidegate.machine.rollout.sets import Sets
 from tidegate.machine.rollout.situation import Situation
-from tidegate.machine.rollout.validate import problems
+from tidegate.machine.rollout.validation.rollout import problems
 from tidegate.machine.step_hash import step_hash
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tidegate.machine.observed import ReplicaSetView
 from tidegate.machine.rollout.aspects.services import point
 from tidegate.machine.rollout.blue_green import active_hash, strategy_of, switch_due
 from tidegate.machine.rollout.case import Case
@@ -23,7 +24,7 @@ def switch_active(case: Case, draft: Draft) -> None:
 
     # differs: an abort goes back as soon as stable has a pod; the reference waits until the *new* version is complete.
     """
-    service, stable = strategy_of(case).active_service, case.separate_stable
+    service, stable = strategy_of(case).active_service, _home(case)
     if switch_due(case):
         point(case, draft, service, case.new_hash)
         draft.active = case.new_hash
@@ -32,6 +33,13 @@ def switch_active(case: Case, draft: Draft) -> None:
         draft.active = stable.pod_hash
     else:
         draft.active = active_hash(case)
+
+
+def _home(case: Case) -> ReplicaSetView | None:
+    """Who serves where nobody else may: stable. A Service that was never ours waits until all of its pods are there."""
+    view = case.seen.services.get(strategy_of(case).active_service)
+    adopted = view is not None and bool(view.managed_by)
+    return case.stable if adopted else case.separate_stable
 
 
 def _strayed(case: Case) -> bool:

@@ -1,0 +1,82 @@
+"""What is wrong with a step that inserts a header or a mirror route."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from tidegate.api.rollout import Canary
+from tidegate.api.steps import RouteMatch, SetHeaderRoute, SetMirrorRoute, Step, StringMatch
+from tidegate.machine.observed import RouterView
+from tidegate.machine.rollout.validation.problems import FieldProblem, Form, invalid, printed, required
+from tidegate.machine.traffic import Capability
+
+_Route = SetHeaderRoute | SetMirrorRoute
+
+
+def route_problems(path: str, step: Step, canary: Canary, routers: tuple[RouterView, ...]) -> Iterator[FieldProblem]:
+    """Rules VS5 to VS8 of one step: a router that can, conditions that say one thing, and a route that is managed."""
+    header, mirror = step.set_header_route, step.set_mirror_route
+    if header is not None:
+        unable = tuple(_unable(f"{path}.setHeaderRoute", header, Capability.HEADER, canary, routers))
+        yield from unable or _header_values(f"{path}.setHeaderRoute", header)
+    if mirror is not None:
+        yield from _unable(f"{path}.setMirrorRoute", mirror, Capability.MIRROR, canary, routers)
+        yield from _mirror_values(f"{path}.setMirrorRoute", mirror)
+    yield from _managed(path, step, canary)
+
+
+def _unable(
+    path: str, route: _Route, capability: Capability, canary: Canary, routers: tuple[RouterView, ...]
+) -> Iterator[FieldProblem]:
+    """Every router must be able to: a route that one of them leaves out would send people to the wrong revision."""
+    unable = [router.title for router in routers if capability not in router.can]
+    if canary.traffic_routing is not None and not unable:
+        return
+    title = type(route).__name__
+    detail = f"{title} requires TrafficRouting" if not unable else f"{', '.join(unable)} cannot do {title}"
+    yield FieldProblem(path, detail, printed(route.wire(), ordered=True), form=Form.INVALID)
+
+
+def _header_values(path: str, route: SetHeaderRoute) -> Iterator[FieldProblem]:
+    for index, match in enumerate(route.match):
+        yield from _one_comparison(f"{path}.match[{index}]", match.header_value)
+
+
+def _mirror_values(path: str, route: SetMirrorRoute) -> Iterator[FieldProblem]:
+    for index, match in enumerate(route.match):
+        for value in _comparisons(match):
+            yield from _one_comparison(f"{path}.match[{index}]", value)
+
+
+def _comparisons(match: RouteMatch) -> Iterator[StringMatch]:
+    yield from (value for value in (match.method, match.path) if value is not None)
+    yield from match.headers.values()
+
+
+def _one_comparison(path: str, value: StringMatch | None) -> Iterator[FieldProblem]:
+    kinds = ("exact", "prefix", "regex")
+    given = {kind: found for kind in kinds if (found := getattr(value, kind, None))}
+    if len(given) == 1:
+        return
+    text = (
+        "StringMatch match value must have exactly one of the following: exact, regex, prefix"
+        if given
+        else "StringMatch value missed, match value must have one of the following: exact, regex, prefix"
+    )
+    yield FieldProblem(path, text, printed(None if value is None else given, ordered=True), form=Form.INVALID)
+
+
+def _managed(path: str, step: Step, canary: Canary) -> Iterator[FieldProblem]:
+    routes = {"setHeaderRoute": step.set_header_route, "setMirrorRoute": step.set_mirror_route}
+    named = {key: route.name for key, route in routes.items() if route is not None}
+    if canary.traffic_routing is None or not named:
+        return
+    managed = canary.traffic_routing.managed_routes
+    if managed is None:
+        text = "Rollout has missing field 'spec.strategy.canary.trafficRouting.managedRoutes'"
+        yield required("spec.strategy.trafficRouting.managedRoutes", text)
+        return
+    for key, name in named.items():
+        if name not in {route.name for route in managed}:
+            text = "Steps define a route that does not exist in spec.strategy.canary.trafficRouting.managedRoutes"
+            yield invalid(f"{path}.{key}", name, text)
