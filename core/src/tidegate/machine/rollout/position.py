@@ -12,7 +12,7 @@ from tidegate.api.steps import SetCanaryScale
 from tidegate.machine.observed import ReplicaSetView
 from tidegate.machine.replicas import Basic, Count, Sizes, next_sizes, split
 from tidegate.machine.rollout.case import Case
-from tidegate.machine.rollout.shares import pods_for, step_down_weight
+from tidegate.machine.rollout.shares import pods_for, step_down_weight, unverified
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,10 +67,12 @@ def _routed_target(case: Case) -> Target:
 
 def _still_needed(case: Case) -> int:
     """Pods that the share needs which routers still send to the new version; one where a scale step wants fewer."""
-    if case.new is None or case.carried_by(case.new) == 0 or full(case):
+    if case.new is None or full(case):
         return 0
-    if _unverified(case):
+    if unverified(case) and case.carried_hash == case.new.pod_hash:
         return case.new.spec_replicas  # the router may still send a former, larger share
+    if case.carried_by(case.new) == 0:
+        return 0
     needed = 1 if canary_scale(case) is not None else pods_for(case, case.recorded_weight)
     return min(case.new.spec_replicas, needed)
 
@@ -83,14 +85,9 @@ def _stable_still_needed(case: Case) -> int:
     stable = case.separate_stable
     if stable is None or not case.dynamic or case.replicas == 0:
         return 0
-    if _unverified(case):
+    if unverified(case):
         return stable.spec_replicas
     return max(1, pods_for(case, case.total - case.recorded_weight))
-
-
-def _unverified(case: Case) -> bool:
-    weights = case.status.canary.weights
-    return weights is not None and weights.verified is False
 
 
 def _routed_new(case: Case) -> int:

@@ -17,6 +17,12 @@ def carried_elsewhere(case: Case, side: ReplicaSetView) -> int:
     return 0 if case.carried_hash in ("", side.pod_hash) else case.recorded_weight
 
 
+def unverified(case: Case) -> bool:
+    """Whether a router has answered that the recorded weights are not in force yet."""
+    weights = case.status.canary.weights
+    return weights is not None and weights.verified is False
+
+
 def carrier_is_dead(case: Case) -> bool:
     """Whether the version that carries the canary's share has no available pod although stable has one."""
     if case.recorded_weight == 0 or case.stable is None or case.stable.available == 0:

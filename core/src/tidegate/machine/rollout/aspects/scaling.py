@@ -11,11 +11,13 @@ from tidegate.machine.observed import ReplicaSetView
 from tidegate.machine.rollout.annotations import deadline_of, revision_of
 from tidegate.machine.rollout.aspects.lingering import Delays, Former, abort_delay, deadline_in
 from tidegate.machine.rollout.aspects.resizing import resize
+from tidegate.machine.rollout.aspects.services import idle_side
 from tidegate.machine.rollout.blue_green import active_hash, preview_size, strategy_of
 from tidegate.machine.rollout.case import Case
 from tidegate.machine.rollout.draft import Draft
 from tidegate.machine.rollout.position import target
 from tidegate.machine.rollout.runs import post_promotion_passed
+from tidegate.machine.rollout.shares import unverified
 
 
 def scale(case: Case, draft: Draft) -> None:
@@ -93,21 +95,26 @@ def _traffic_is_gone(case: Case) -> bool:
     """Whether every router has recorded weight 0 and none has answered that it is not in force; or who is active, is stable."""
     if case.blue_green is not None:
         return active_hash(case) != case.new_hash
-    weights = case.status.canary.weights
-    return case.recorded_weight == 0 and not (weights is not None and weights.verified is False)
+    return case.recorded_weight == 0 and not unverified(case)
 
 
 # --- former revisions ---
 
 
 def _drain_others(case: Case, draft: Draft) -> None:
-    """A canary's former revisions: pods that never came up go first, then the newest, within the room above the floor."""
+    """A canary's former revisions: pods that never came up go first, then the newest, within the room above the floor.
+
+    # differs: a router that says that the weights are not in force yet may still send requests to any of them.
+    """
+    if case.routed and unverified(case):
+        return
     standing = [s for s in case.others if s.spec_replicas > 0]
     for replica_set in standing:
         idle = deadline_of(replica_set) is None and case.carried_by(replica_set) == 0
         if replica_set.available < replica_set.spec_replicas and idle:
             resize(case, draft, replica_set, replica_set.available, "unavailable pods of a former revision")
-    spare = sum(s.available for s in case.owned) - case.bounds.floor
+    # Pods that are on their way out still count as available for a moment.
+    spare = sum(min(s.available, s.spec_replicas) for s in case.owned) - case.bounds.floor
     former = Former(case, draft, Delays.of_canary(case))
     for replica_set in sorted(standing, key=revision_of, reverse=True):
         if replica_set.name in draft.sizes() or referenced(case, replica_set):
@@ -136,7 +143,10 @@ def referenced(case: Case, replica_set: ReplicaSetView) -> bool:
     hashes = {case.status.stable_rs, case.status.current_pod_hash}
     if weights := case.status.canary.weights:
         hashes |= {weights.canary.pod_template_hash, weights.stable.pod_template_hash}
-    hashes |= {s.selector.get(names.POD_HASH, "") for s in case.seen.services.values() if s is not None}
+    idle = idle_side(case)
+    hashes |= {
+        s.selector.get(names.POD_HASH, "") for s in case.seen.services.values() if s is not None and s.name != idle
+    }
     return replica_set.pod_hash in hashes
 
 

@@ -48,6 +48,12 @@ def ping_pong_sides(case: Case) -> Sides:
     return Sides(pair.pong_service, pair.ping_service)
 
 
+def idle_side(case: Case) -> str:
+    """The ping-pong Service that gets nothing: it goes on selecting the version before, until the next update needs it."""
+    idle = case.canary.ping_pong is not None and case.promoted and case.recorded_weight == 0
+    return ping_pong_sides(case).canary if idle else ""
+
+
 def _point_ping_pong(case: Case, draft: Draft, sides: Sides) -> None:
     """The canary's Service moves to the new revision while it carries no weight; pods are not waited for.
 

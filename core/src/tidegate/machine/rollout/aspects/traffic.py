@@ -167,16 +167,20 @@ def _read_back(case: Case, draft: Draft, router: RouterView, weights: Weights) -
 def verification_due(case: Case, weight: int) -> bool:
     """Whether to read the weights back; clouds limit how often one may ask.
 
-    At a setWeight step, at the end, and after an abort until the aborted version's delay has begun: it begins once weight
-    0 is in force.
+    At a setWeight step and at the end, and wherever pods are to go next: with dynamicStableScale, after an abort until the
+    aborted version's delay has begun, and while a former version still has pods.
     """
-    if case.initial or case.promoted:
-        return returning(case)
+    if case.initial:
+        return False
+    if returning(case) or any(s.spec_replicas > 0 for s in case.others):
+        return True
+    if case.promoted:
+        return False
     if case.aborted:
         return case.new is not None and case.new.spec_replicas > 0 and deadline_of(case.new) is None
     if case.step is None:
         return weight == case.total
-    return case.step.set_weight is not None
+    return case.dynamic or case.step.set_weight is not None
 
 
 def _routes_in_force(case: Case) -> dict[str, Route]:

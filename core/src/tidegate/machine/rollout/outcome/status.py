@@ -228,7 +228,9 @@ def _wake_at(case: Case, draft: Draft, after: RolloutStatus, report: Report) -> 
     if report.retry_after_s:
         moments.append(case.now + timedelta(seconds=report.retry_after_s))
     ends = _pause_end(case, after)
-    if ends is not None and not (report.pending and ends < case.now):
+    # A pause that is over and goes on waits for something else, which comes with an event of its own.
+    overdue = ends is not None and ends < case.now and (report.pending or case.blue_green is not None)
+    if ends is not None and not overdue:
         moments.append(later(max(ends, case.now), A_MOMENT_S))  # a pause ends strictly after its time
     progressing = next((c for c in after.conditions if c.type == "Progressing"), None)
     if progressing is not None and _stuck_check_due(case, after, progressing):
