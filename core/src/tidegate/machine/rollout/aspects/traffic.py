@@ -168,19 +168,20 @@ def verification_due(case: Case, weight: int) -> bool:
     """Whether to read the weights back; clouds limit how often one may ask.
 
     At a setWeight step and at the end, and wherever pods are to go next: with dynamicStableScale, after an abort until the
-    aborted version's delay has begun, and while a former version still has pods.
+    aborted version's delay has begun, where the canary shrinks, and while a former version still has pods.
     """
     if case.initial:
         return False
     if returning(case) or any(s.spec_replicas > 0 for s in case.others):
         return True
+    shrinks = case.new is not None and case.new.spec_replicas > target(case).goal.new
     if case.promoted:
         return False
     if case.aborted:
         return case.new is not None and case.new.spec_replicas > 0 and deadline_of(case.new) is None
     if case.step is None:
         return weight == case.total
-    return case.dynamic or case.step.set_weight is not None
+    return shrinks or case.dynamic or case.step.set_weight is not None
 
 
 def _routes_in_force(case: Case) -> dict[str, Route]:

@@ -111,8 +111,13 @@ def _strategy_parts(case: Case, draft: Draft, progress: Progress) -> tuple[Canar
 
 
 def _deadline_aborts(case: Case, after: RolloutStatus) -> bool:
-    """Whether progressDeadlineAbort turns a passed deadline into an abort; never for a finished rollout (#1624)."""
-    if not case.rollout.spec.progress_deadline_abort or after.stable_rs == after.current_pod_hash:
+    """Whether progressDeadlineAbort turns a passed deadline into an abort.
+
+    Never for a finished rollout (#1624), and not where an abort would have no effect: it would come again and again.
+    """
+    if not case.rollout.spec.progress_deadline_abort or judged.promoted(after):
+        return False
+    if case.status.promote_full or case.within_window:
         return False
     if judged.progressed(case.status, after) or after.pause_conditions:
         return False
