@@ -10,6 +10,7 @@ from tidegate.machine.checking import AskStepPlugin, StartExperiment, StartRun
 from tidegate.machine.plan import Outcome, Result
 from tidegate.machine.rollout.draft import Draft
 from tidegate.machine.routing import SetWeights, VerifyWeights
+from tidegate.machine.traffic import Verdict
 
 CHECKS = (StartRun, StartExperiment, AskStepPlugin)
 
@@ -17,7 +18,7 @@ CHECKS = (StartRun, StartExperiment, AskStepPlugin)
 @dataclass(frozen=True, slots=True)
 class Report:
     """`confirmed`: every router has accepted this pass's weights. `verified`: False if any router says no, True if one
-    says yes and none no, else None. `collided`: the new ReplicaSet's name is taken. `failed` and `pending` hold texts.
+    says yes and none no, else None; a question that ended in an error counts as no. `collided`: the new ReplicaSet's name is taken. `failed` and `pending` hold texts.
     `asked` are the outcomes of runs and Experiments started and of step plugins asked.
     """
 
@@ -45,13 +46,12 @@ class Report:
         done = sum(1 for o in outcomes if isinstance(o.action, SetWeights) and o.result is Result.DONE)
         wanted = sum(1 for action in draft.actions if isinstance(action, SetWeights))
         answers = [o for o in outcomes if isinstance(o.action, VerifyWeights)]
-        verdicts = [o.verdict.verified for o in answers if o.verdict is not None]
+        # differs: the reference takes an error for "not applicable", and goes on with a weight that nobody has confirmed.
+        verdicts = [o.verdict.verified if o.verdict is not None else False for o in answers]
         return cls(
             confirmed=draft.weights is not None and done == wanted,
             verified=False if False in verdicts else True if True in verdicts else None,
-            retry_after_s=max(
-                (o.verdict.retry_after_s for o in answers if o.verdict and o.verdict.verified is False), default=0
-            ),
+            retry_after_s=max((_again(o) for o in answers), default=0.0),
             collided=any(o.result is Result.COLLIDED for o in outcomes),
             create_error=bad.message if bad and isinstance(bad.action, CreateReplicaSet) else "",
             failed=bad.message if bad and bad.result is Result.FAILED else "",
@@ -59,6 +59,12 @@ class Report:
             events=tuple(_verify_error(o) for o in answers if o.verdict is None and o.message),
             asked=tuple(o for o in outcomes if isinstance(o.action, CHECKS)),
         )
+
+
+def _again(outcome: Outcome) -> float:
+    """In how many seconds to ask again; 0 for a question that was answered well."""
+    verdict = outcome.verdict or Verdict(False)
+    return verdict.retry_after_s if verdict.verified is False else 0.0
 
 
 def _verify_error(outcome: Outcome) -> Event:
