@@ -125,15 +125,28 @@ def test_a_source_that_is_not_there_is_one_line_with_its_name(
 def test_plan_tells_what_comes_next_and_why(capsys: pytest.CaptureFixture[str]) -> None:
     code, out, _ = tidegate(capsys, "plan", "-f", EXAMPLE)
     assert code == 0
-    assert "default/checkout: new revision" in out
-    assert "CreateReplicaSet" in out
-    assert "because no ReplicaSet runs this template" in out
+    assert out.startswith("Rollout default/checkout: new revision, no ReplicaSet runs this template yet")
+    assert "1. create ReplicaSet checkout-" in out
+    assert "of example.com/shop/checkout:v1: no ReplicaSet runs this template" in out
 
 
-def test_plan_of_a_rollout_that_is_not_there_names_those_that_are(capsys: pytest.CaptureFixture[str]) -> None:
-    code, _, err = tidegate(capsys, "plan", "-f", EXAMPLE, "shop")
-    assert code == 1
-    assert "have checkout" in err
+def test_plan_of_a_rollout_that_is_not_there_names_those_that_are(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["tidegate", "plan", "-f", EXAMPLE, "shop"])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 2
+    assert "no Rollout shop in there; have default/checkout" in capsys.readouterr().err
+
+
+def test_the_example_is_simulated_through_its_router(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    svg = tmp_path / "checkout.svg"
+    code, out, _ = tidegate(capsys, "simulate", "-f", EXAMPLE, "--svg", str(svg))
+    assert code == 0
+    assert "assumed: router nginx obeys at once" in out
+    assert "Traffic weight updated from 50 to 75" in out
+    assert svg.read_text().startswith("<svg ")
 
 
 def test_plugins_show_where_they_are_from_and_what_they_need(capsys: pytest.CaptureFixture[str]) -> None:
@@ -147,7 +160,9 @@ def test_plugins_show_where_they_are_from_and_what_they_need(capsys: pytest.Capt
     assert yaml.safe_load(out)["rules"][0]["resources"] == ["ingresses"]
 
 
-@pytest.mark.parametrize("command", [["--help"], ["lint", "-f", EXAMPLE], ["plan", "-f", EXAMPLE]])
+@pytest.mark.parametrize(
+    "command", [["--help"], ["lint", "-f", EXAMPLE], ["plan", "-f", EXAMPLE], ["simulate", "-f", EXAMPLE]]
+)
 def test_commands_without_a_cluster_do_not_import_the_client(command: list[str]) -> None:
     code = (
         "import sys; sys.argv[1:] = " + repr(command) + "\n"

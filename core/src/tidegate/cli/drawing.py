@@ -9,14 +9,17 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from xml.sax.saxutils import escape
 
-from tidegate.cli.drawing_canvas import Canvas, Scale, count_ticks, fits, time_ticks
+from tidegate.cli.drawing_canvas import CHARACTER, Canvas, Scale, count_ticks, fits, wrapped
+from tidegate.cli.drawing_time import TimeScale, time_scale
 from tidegate.cli.simulate_course import Course, Moment
 from tidegate.cli.spans import span
 
 WIDTH, LEFT, RIGHT = 960, 76, 24
-BANDS_TOP, BAND, GAP = 96, 20, 6
-TRAFFIC_TOP, TRAFFIC_HEIGHT = 160, 150
-PODS_TOP, PODS_HEIGHT = 344, 180
+LEGEND_Y = 90
+BANDS_TOP, BAND, GAP = 112, 20, 6
+TRAFFIC_TOP, TRAFFIC_HEIGHT = 176, 150
+PODS_TOP, PODS_HEIGHT = 360, 180
+VERDICT = 128  # characters of one line of the verdict
 AXIS_Y = PODS_TOP + PODS_HEIGHT
 KEY_TOP, KEY_LINE, KEY_COLUMNS = AXIS_Y + 68, 18, 4
 
@@ -77,10 +80,10 @@ def draw(course: Course, title: str, verdict: str) -> str:
     height = KEY_TOP + rows * KEY_LINE + 16
     canvas.box(0, 0, WIDTH, height, "paper")
     canvas.text(LEFT, 30, title, style="title")
-    canvas.text(LEFT, 50, verdict, style="verdict")
-    # A course of no length has no scale; a second of it has.
-    time = Scale(0, max(course.ended_s, 1.0), LEFT, WIDTH - RIGHT)
-    _legend(canvas, course)
+    for number, line in enumerate(wrapped(verdict, VERDICT)[:2]):
+        canvas.text(LEFT, 50 + number * 16, line, style="verdict")
+    time = time_scale([moment.at_s for moment in course.moments], course.ended_s, LEFT, WIDTH - RIGHT)
+    _legend(canvas, course, time)
     _bands(canvas, course, time)
     _pauses(canvas, course, time)
     _traffic(canvas, course, time)
@@ -97,29 +100,34 @@ def _attribute(text: str) -> str:
     return escape(text, {'"': "&quot;"})
 
 
-def _legend(canvas: Canvas, course: Course) -> None:
+def _legend(canvas: Canvas, course: Course, time: TimeScale) -> None:
     x = float(LEFT)
     for style, text in LEGEND:
-        if style == "former" and not any(moment.former.wanted or moment.former.available for moment in course.moments):
+        if style == "former" and not _lasting(course):
             continue
         # Drawn as a path, so that it looks exactly like its line in the chart.
-        canvas.add("path", d=f"M{x} 74h22", class_=style)
-        canvas.text(x + 28, 78, text)
-        x += 28 + len(text) * 6.3 + 18
-    for phase in _unnamed(course):
-        canvas.box(x, 68, 22, 12, phase)
-        canvas.text(x + 28, 78, phase)
-        x += 28 + len(phase) * 6.3 + 18
+        canvas.add("path", d=f"M{x} {LEGEND_Y}h22", class_=style)
+        canvas.text(x + 28, LEGEND_Y + 4, text)
+        x += 28 + len(text) * CHARACTER + 10
+    for phase in _unnamed(course, time):
+        canvas.box(x, LEGEND_Y - 6, 22, 12, phase)
+        canvas.text(x + 28, LEGEND_Y + 4, phase)
+        x += 28 + len(phase) * CHARACTER + 10
 
 
-def _unnamed(course: Course) -> list[str]:
+def _lasting(course: Course) -> bool:
+    """Whether former revisions keep pods for so long that one sees it."""
+    return any(until - moment.at_s >= 1 for moment, until in course.stretches() if moment.former.available)
+
+
+def _unnamed(course: Course, time: TimeScale) -> list[str]:
     """Phases of which no stretch is wide enough for its name."""
-    room = {stretch.text: stretch.seconds for stretch in sorted(course.phases(), key=lambda each: each.seconds)}
-    whole = max(course.ended_s, 1.0) / (WIDTH - LEFT - RIGHT)
-    return [phase for phase, seconds in room.items() if not fits(phase, seconds / whole)]
+    stretches = course.phases()
+    named = {each.text for each in stretches if fits(each.text, time(each.to_s) - time(each.from_s))}
+    return list(dict.fromkeys(each.text for each in stretches if each.text not in named))
 
 
-def _bands(canvas: Canvas, course: Course, time: Scale) -> None:
+def _bands(canvas: Canvas, course: Course, time: TimeScale) -> None:
     """Phases, and below them the steps by number."""
     for label, y in (("phase", BANDS_TOP), ("step", BANDS_TOP + BAND + GAP)):
         canvas.text(LEFT - 8, y + 14, label, style="faint", anchor="end")
@@ -140,7 +148,7 @@ def _bands(canvas: Canvas, course: Course, time: Scale) -> None:
                 break
 
 
-def _pauses(canvas: Canvas, course: Course, time: Scale) -> None:
+def _pauses(canvas: Canvas, course: Course, time: TimeScale) -> None:
     for pause in course.pauses():
         x, width = time(pause.from_s), time(pause.to_s) - time(pause.from_s)
         canvas.box(x, TRAFFIC_TOP, width, AXIS_Y - TRAFFIC_TOP, "pause", f"{pause.text}: {span(pause.seconds)}")
@@ -150,25 +158,26 @@ def _pauses(canvas: Canvas, course: Course, time: Scale) -> None:
         canvas.text(x - 4, TRAFFIC_TOP + 12, "resumed", anchor="end")
 
 
-def _traffic(canvas: Canvas, course: Course, time: Scale) -> None:
+def _traffic(canvas: Canvas, course: Course, time: TimeScale) -> None:
     share = Scale(0, 100, TRAFFIC_TOP + TRAFFIC_HEIGHT, TRAFFIC_TOP)
     _axis(canvas, share, range(0, 101, 25), "traffic to new, %" if course.routed else "share of new pods, %")
     points = _points(course, time, share, lambda moment: moment.share)
-    canvas.curve(points, "area", "share area", floor=share(0))
+    canvas.area(points, share(0), "area")
     canvas.curve(points, "new", "share")
 
 
-def _pods(canvas: Canvas, course: Course, time: Scale) -> None:
+def _pods(canvas: Canvas, course: Course, time: TimeScale) -> None:
     ticks = list(count_ticks(max(course.most_wanted, course.capacity[1], course.replicas, 1)))
     count = Scale(0, ticks[-1], PODS_TOP + PODS_HEIGHT, PODS_TOP)
     _axis(canvas, count, ticks, "pods")
     canvas.line(LEFT, count(course.replicas), WIDTH - RIGHT, count(course.replicas), "goal")
     for series in CHARTED:
         if any(series.amount(moment) for moment in course.moments):
-            canvas.curve(_points(course, time, count, series.amount), series.style, series.name)
+            floor = count(0) if series.style == "former" else None
+            canvas.curve(_points(course, time, count, series.amount), series.style, series.name, hidden=floor)
 
 
-def _points(course: Course, time: Scale, scale: Scale, amount: Amount) -> list[tuple[float, float]]:
+def _points(course: Course, time: TimeScale, scale: Scale, amount: Amount) -> list[tuple[float, float]]:
     points = [(time(moment.at_s), scale(amount(moment))) for moment in course.moments]
     return [*points, (time(course.ended_s), points[-1][1])]
 
@@ -183,11 +192,19 @@ def _axis(canvas: Canvas, scale: Scale, ticks: Sequence[int], label: str) -> Non
     canvas.add("text", label, x=20, y=middle, class_="small", text_anchor="middle", transform=turned)
 
 
-def _times(canvas: Canvas, time: Scale) -> None:
+def _times(canvas: Canvas, time: TimeScale) -> None:
     canvas.line(LEFT, AXIS_Y, WIDTH - RIGHT, AXIS_Y, "frame")
-    for seconds, text in time_ticks(time.high):
-        canvas.line(time(seconds), AXIS_Y, time(seconds), AXIS_Y + 5, "frame")
-        canvas.text(time(seconds), AXIS_Y + 18, text, style="faint", anchor="middle")
+    for seconds, text in time.ticks():
+        x = time(seconds)
+        canvas.line(x, AXIS_Y, x, AXIS_Y + 5, "frame")
+        close = x > WIDTH - RIGHT - 24
+        canvas.text(x + 8 if close else x, AXIS_Y + 18, text, style="faint", anchor="end" if close else "middle")
+    for from_s, to_s in time.broken:
+        middle = (time(from_s) + time(to_s)) / 2
+        canvas.box(middle - 4, AXIS_Y - 7, 8, 14, "paper")
+        for x in (middle - 4, middle + 4):
+            canvas.line(x - 3, AXIS_Y + 7, x + 3, AXIS_Y - 7, "frame")
+        canvas.text(middle, AXIS_Y + 18, f"({span(to_s - from_s)})", style="faint", anchor="middle")
     canvas.text((LEFT + WIDTH - RIGHT) / 2, AXIS_Y + 38, "time since the update began", anchor="middle")
 
 
@@ -198,5 +215,5 @@ def _key(canvas: Canvas, steps: Sequence[str]) -> None:
     for place, text in enumerate(steps):
         x, y = LEFT + place // rows * width, KEY_TOP + place % rows * KEY_LINE
         shown = f"{place + 1}  {text}"
-        most = int(width / 6.3)
+        most = int(width / CHARACTER)
         canvas.text(x, y, shown if len(shown) <= most else shown[: most - 1] + "…")

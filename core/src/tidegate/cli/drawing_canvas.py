@@ -1,18 +1,17 @@
-"""Shapes of an SVG, and scales from times and amounts to places on it. Knows nothing of rollouts."""
+"""Shapes of an SVG, and scales from amounts to places on it. Knows nothing of rollouts."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from math import ceil
 from xml.sax.saxutils import escape, quoteattr
 
-from tidegate.cli.spans import span
-
-# Steps of a time axis that people count in, in seconds; beyond the last, whole days.
-TIME_STEPS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 21600, 43200, 86400)
-TIME_TICKS = 9  # at most; more would touch one another
 CHARACTER = 6.3  # width of a character of the small text, in user units; measured on common sans-serif fonts
+
+
+Points = Sequence[tuple[float, float]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,15 +59,17 @@ class Canvas:
             f'<rect {place} class="{style}">{title}</rect>' if title else f'<rect {place} class="{style}"/>'
         )
 
-    def curve(self, points: Sequence[tuple[float, float]], style: str, series: str, floor: float | None = None) -> None:
-        """A line that moves in steps through (x, y), held from each point to the next; closed down to `floor` if given."""
-        if not points:
-            return
+    def curve(self, points: Points, style: str, series: str, *, hidden: float | None = None) -> None:
+        """A line that moves in steps through (x, y), held from each point to the next; not drawn while it is at `hidden`."""
         drawn = [f"M{points[0][0]} {points[0][1]}"]
-        drawn += [f"H{x}V{y}" for x, y in points[1:]]
-        if floor is not None:
-            drawn.append(f"V{floor}H{points[0][0]}Z")
+        for (_, y), (next_x, next_y) in pairwise(points):
+            drawn.append(f"M{next_x} {y}V{next_y}" if y == hidden else f"H{next_x}V{next_y}")
         self.add("path", d="".join(drawn), class_=style, data_series=series)
+
+    def area(self, points: Points, floor: float, style: str) -> None:
+        """What lies between such a line and `floor`."""
+        drawn = "".join(f"H{x}V{y}" for x, y in points[1:])
+        self.add("path", d=f"M{points[0][0]} {points[0][1]}{drawn}V{floor}H{points[0][0]}Z", class_=style)
 
 
 def fits(text: str, width: float) -> bool:
@@ -76,15 +77,20 @@ def fits(text: str, width: float) -> bool:
     return len(text) * CHARACTER + 6 <= width
 
 
-def time_ticks(seconds: float) -> list[tuple[float, str]]:
-    """Round times from 0 to `seconds`, and how they are written."""
-    step = next((s for s in TIME_STEPS if seconds / s <= TIME_TICKS), ceil(seconds / TIME_TICKS / 86_400) * 86_400)
-    count = int(seconds // step)
-    return [(n * step, span(n * step) if n else "0") for n in range(count + 1)]
-
-
 def count_ticks(most: int) -> Iterable[int]:
     """Whole numbers from 0 to at least `most`, at most seven of them."""
     bases = (base * 10**power for power in range(10) for base in (1, 2, 5))
     step = next(base for base in bases if most / base <= 6)
     return range(0, ceil(most / step) * step + 1, step)
+
+
+def wrapped(text: str, most: int) -> list[str]:
+    """A text in lines of at most `most` characters, broken between words."""
+    lines = [""]
+    for word in text.split(" "):
+        longer = f"{lines[-1]} {word}".lstrip()
+        if len(longer) > most and lines[-1]:
+            lines.append(word)
+        else:
+            lines[-1] = longer
+    return lines

@@ -98,7 +98,8 @@ class Course:
 
     def note(self, at_s: float, seen: Observed, events: Sequence[Event] = (), deeds: Sequence[str] = ()) -> None:
         """Take down how things stand; moments at which nothing visible happened are left out."""
-        moment = moment_of(at_s, seen, (*deeds, *_told(events)))
+        # The first pass over the update comes milliseconds after it; what stood before is the former update's.
+        moment = moment_of(at_s if self.moments else 0.0, seen, (*deeds, *_told(events)))
         last = self.moments[-1] if self.moments else None
         if last is None or moment.what or not moment.like(last):
             self.moments.append(moment)

@@ -83,7 +83,6 @@ class Play:
     def run(self) -> None:
         """Update, and go on until nothing more happens by itself, or until the script's end."""
         self._began_ms = self.cluster.timeline.ms
-        self.course.note(0.0, self._seen())
         self.cluster.watchers.append(self)
         self.cluster.patch_spec(merge_patch(self.cluster.manifest["spec"], self.script.after))
         while (due := self._next_ms()) is not None and (due - self._began_ms) / 1000 <= self.script.until_s:

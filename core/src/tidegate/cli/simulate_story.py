@@ -9,7 +9,7 @@ from typing import Any
 from pydantic.alias_generators import to_camel
 
 from tidegate.cli.simulate_course import Course, Moment, Pods
-from tidegate.cli.spans import span
+from tidegate.cli.spans import clock, span
 from tidegate.cli.standing import pods
 
 # What happens within this time is one row: a person cannot tell passes that follow one another within milliseconds.
@@ -37,7 +37,7 @@ def _rows(course: Course) -> Iterator[tuple[str, ...]]:
         phase = f"{moment.phase} ({moment.message})" if moment.phase == "Paused" else moment.phase
         shown = [phase, _step(course, moment), f"{moment.share:g} %", *map(_count, (moment.new, moment.stable))]
         former = _count(moment.former) if moment.former != Pods() else "-"
-        yield (span(moment.at_s) if moment.at_s else "0 s", *shown, former, first)
+        yield (clock(moment.at_s), *shown, former, first)
         yield from (("", "", "", "", "", "", "", each) for each in more)
         before = moment
 
@@ -92,15 +92,23 @@ def verdict(course: Course) -> str:
     wanted = max(course.replicas, 1)
     paused_s, pods_s = course.waiting_s()
     people = len(course.resumed)
-    quiet = f", quiet after {span(course.ended_s)}" if course.ended_s - course.settled_s > ROW_S else ""
+    quiet = (
+        f", quiet {span(course.ended_s - course.settled_s)} later" if course.ended_s - course.settled_s > ROW_S else ""
+    )
+    percent = _between(least * 100 // wanted, most * 100 // wanted, " %")
     parts = [
         f"{ended} after {span(course.settled_s)}{quiet}",
-        f"{least} to {most} pods available of {course.replicas} wanted ({least * 100 // wanted} % to {most * 100 // wanted} %)",
+        f"{_between(least, most)} pods available of {course.replicas} wanted ({percent})",
         f"at most {course.most_wanted} asked for at one time",
-        (f"{span(paused_s)} in pauses" if paused_s else "no pauses") + (f", {people} ended by a person" if people else ""),
+        (f"{span(paused_s)} in pauses" if paused_s else "no pauses")
+        + (f", {people} ended by a person" if people else ""),
         f"{span(pods_s)} waiting for pods",
     ]
     return "; ".join(parts) + "."
+
+
+def _between(least: int, most: int, unit: str = "") -> str:
+    return f"{least}{unit}" if least == most else f"{least}{unit} to {most}{unit}"
 
 
 def record(course: Course, title: str) -> dict[str, Any]:

@@ -23,6 +23,13 @@ def span(seconds: float) -> str:
     return f"{whole} s"
 
 
+def clock(seconds: float) -> str:
+    """A time since a beginning as a stop-watch shows it: `0:05`, `12:30`, `1:00:16`; whole seconds that are over."""
+    minutes, rest = divmod(int(seconds), 60)
+    hours, left = divmod(minutes, 60)
+    return f"{hours}:{left:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
 def seen_from(moment: datetime, now: datetime) -> str:
     """A moment as `2026-01-02T03:04:05Z (in 5 s)`, or `(5 s ago)`; rounded up, as deadlines are."""
     left = (moment - now).total_seconds()

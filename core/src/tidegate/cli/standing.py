@@ -148,5 +148,7 @@ def pods(count: int, kind: str = "") -> str:
 
 
 def _wanted(case: Case) -> int:
-    """The size that the position asks of the new revision."""
-    return case.replicas if case.rollout.spec.strategy.blue_green is not None else target(case).goal.new
+    """The size that the position asks of the new revision; of a preview the one that it was given."""
+    if case.rollout.spec.strategy.blue_green is not None:
+        return case.new.spec_replicas if case.new is not None else case.replicas
+    return target(case).goal.new

@@ -71,24 +71,23 @@ def _numbered(prospect: Prospect) -> list[str]:
     for number, action in enumerate(prospect.plan.actions):
         text = f"{number + 1}. {words(action, prospect.seen)}: {action.why}".removesuffix(": ")
         lines.append(f"{text} (not come to)" if number in prospect.untried else text)
-        lines += [f"     writes {each}" for change in prospect.changes.get(number, ()) for each in _written(change)]
+        lines += [f"     {each}" for change in prospect.changes.get(number, ()) for each in _written(change)]
         if number in prospect.changes and not prospect.changes[number] and number not in prospect.refused:
-            lines.append("     writes nothing: it is so already")
+            lines.append("     nothing to write: it is so already")
         if number in prospect.refused:
             lines.append(f"     will not be done: {prospect.refused[number]}")
     return lines
 
 
 def _written(change: Change) -> Iterator[str]:
-    """What a router writes: the fields of a patch, the bare fact of a create or delete."""
+    """What a router writes: the fields of a patch, the annotations of what it creates."""
     if change.verb != "patch":
-        yield f"{change.verb} {change.place}"
+        yield f"{change.verb}s {change.place}"
         annotations = (change.patch.get("metadata") or {}).get("annotations") or {}
-        yield from (f"{change.place} metadata.annotations.{key} = {value}" for key, value in annotations.items())
+        yield from (f"  metadata.annotations.{key} = {value}" for key, value in annotations.items())
         return
     for path, before, after in differences(change.before, change.patch):
-        if path != "metadata.resourceVersion":
-            yield f"{change.place} {path} {_short(before)} -> {_short(after)}"
+        yield f"patches {change.place}: {path} {_short(before)} -> {_short(after)}"
 
 
 def _status_lines(prospect: Prospect) -> Iterator[str]:

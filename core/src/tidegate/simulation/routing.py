@@ -40,7 +40,8 @@ class Router:
     """A router: `mesh` with HASH and VERIFY selects pods by revision, an ingress without them by Service.
 
     `delay_s` is how long what was written takes until requests obey it. `failing` makes its writes fail, `mute` its
-    verification; both are set and cleared by whoever plays with it.
+    verification; both are set and cleared by whoever plays with it. `pending` are the shares on their way: what was written
+    comes into force in order, and nothing is verified before all of it has.
     """
 
     name: str
@@ -51,6 +52,7 @@ class Router:
     mute: bool = False
     written: Shares | None = None
     in_force: Shares | None = None
+    pending: int = 0
     routes: dict[str, object] = field(default_factory=dict)
     calls: list[str] = field(default_factory=list)
 
@@ -71,7 +73,7 @@ class Router:
 
     def verdict(self, weights: Weights) -> Verdict:
         """Whether these weights are in force."""
-        settled = self.in_force is not None and self.in_force == self.written
+        settled = self.in_force is not None and self.in_force == self.written and not self.pending
         return Verdict(bool(settled and self.in_force and self.in_force.weights == weights), "not in force yet")
 
 
@@ -85,6 +87,7 @@ class DataPlane:
         self._timeline, self._pods, self.routers = timeline, pods, routers
         self._service_delay_s = service_delay_s
         self.selectors: dict[str, Mapping[str, str]] = {}
+        self._told: dict[str, Mapping[str, str] | None] = {}
         self.changed = False
 
     def route(self, name: str, shares: Shares) -> None:
@@ -94,7 +97,12 @@ class DataPlane:
         if router.delay_s == 0:
             self._enforce(router, shares)
         else:
-            self._timeline.after(router.delay_s, lambda: self._enforce(router, shares))
+            router.pending += 1
+            self._timeline.after(router.delay_s, lambda: self._arrive(router, shares))
+
+    def _arrive(self, router: Router, shares: Shares) -> None:
+        router.pending -= 1
+        self._enforce(router, shares)
 
     def leave(self, name: str) -> None:
         """A router is no longer ours: requests go where its owner sends them."""
@@ -108,8 +116,9 @@ class DataPlane:
 
     def select(self, service: str, selector: Mapping[str, str] | None) -> None:
         """A Service selects other pods, or is gone."""
-        if self.selectors.get(service) == selector:
+        if self._told.get(service) == selector:
             return
+        self._told[service] = selector
         if self._service_delay_s == 0 or service not in self.selectors:
             self._follow(service, selector)
         else:

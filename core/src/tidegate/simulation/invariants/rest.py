@@ -18,7 +18,9 @@ def polled(cluster: Cluster) -> bool:
     """Whether something is waited for that sends no event: a router's verdict, a step plugin's answer."""
     canary = cluster.status.get("canary") or {}
     plugins = canary.get("stepPluginStatuses") or []
-    asked = [o for o in cluster.last.outcomes if isinstance(o.action, VerifyWeights)] if cluster.last is not None else []
+    asked = (
+        [o for o in cluster.last.outcomes if isinstance(o.action, VerifyWeights)] if cluster.last is not None else []
+    )
     refused = any(outcome.verdict is None or outcome.verdict.verified is False for outcome in asked)
     return refused or any(plugin.get("phase") == "Running" for plugin in plugins)
 

@@ -59,8 +59,16 @@ def i3_weights_add_up(look: Look) -> Iterator[str]:
 
 
 def i4_stable_can_take_what_it_gets(look: Look) -> Iterator[str]:
-    """I4: before the canary's share is lowered to d, stable has floor((M - d) R / M) available pods."""
+    """I4: before the canary's share is lowered to d, stable has floor((M - d) R / M) available pods.
+
+    Not where the side that carries the share has no pod left: I5 forbids it to keep it, and few pods are better than none.
+    """
     threshold = look.canary.replica_progress_threshold
+    carrier = look.of(
+        ((look.status.get("canary") or {}).get("weights") or {}).get("canary", {}).get("podTemplateHash", "")
+    )
+    if carrier is None or carrier.available == 0:
+        return
     before = look.recorded_canary
     for action, _ in look.tried(SetWeights):
         weight = action.weights.canary

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tidegate.api import names
 from tidegate.api.status import Duration, RolloutStatus
+from tidegate.machine.moments import rounded_up
 from tidegate.machine.rollout.blue_green import fast_rollback
 from tidegate.machine.rollout.case import Case
 
@@ -18,19 +19,19 @@ def started_over(case: Case) -> Duration | None:
     in_progress = running is not None and running.finished_at is None
     back = case.new_hash == case.status.stable_rs
     if not in_progress:
-        return running if back else Duration(rollout_started_at=case.now)
+        return running if back else Duration(rollout_started_at=rounded_up(case.now))
     older = case.new is not None and case.stable is not None and case.new.created < case.stable.created
     if running is not None and case.template_changed and (back or older):
         fast = back or case.within_window or (case.blue_green is not None and fast_rollback(case))
         return running.model_copy(update={"completion_status": FAST_ROLLED_BACK if fast else ROLLED_BACK})
-    return Duration(rollout_started_at=case.now)
+    return Duration(rollout_started_at=rounded_up(case.now))
 
 
 def carried_on(case: Case, after: RolloutStatus) -> Duration | None:
     """The duration after an ordinary pass that leads to `after`."""
     duration = case.status.duration
     if case.status.aborted_at is not None and not case.status.abort and not case.promoted:
-        duration = Duration(rollout_started_at=case.now)  # a retry
+        duration = Duration(rollout_started_at=rounded_up(case.now))  # a retry
     if duration is None or duration.finished_at is not None:
         return duration
     if after.abort:
@@ -47,13 +48,13 @@ def carried_on(case: Case, after: RolloutStatus) -> Duration | None:
 def _ended(case: Case, duration: Duration, how: str, *, override: bool) -> Duration:
     status = how if override else duration.completion_status or how
     done = _held(case, duration, held=False)
-    return done.model_copy(update={"finished_at": case.now, "completion_status": status})
+    return done.model_copy(update={"finished_at": rounded_up(case.now), "completion_status": status})
 
 
 def _held(case: Case, duration: Duration, *, held: bool) -> Duration:
     since = duration.manual_pause_started_at
     if held and since is None:
-        return duration.model_copy(update={"manual_pause_started_at": case.now})
+        return duration.model_copy(update={"manual_pause_started_at": rounded_up(case.now)})
     if not held and since is not None:
         seconds = duration.total_manual_pause_duration_seconds + max(0, int((case.now - since).total_seconds()))
         changes = {"manual_pause_started_at": None, "total_manual_pause_duration_seconds": seconds}
