@@ -1,6 +1,6 @@
 # Each target is one line; the work is in tools/. `make setup` runs first everywhere and is quick when nothing changed.
 # PYTHON=python3.12 chooses the interpreter for a new environment; ARGS='...' is handed on.
-.PHONY: mutants demo test check docs bench setup constraints clean control-plane
+.PHONY: mutants demo test check docs bench faults setup constraints clean control-plane
 .NOTPARALLEL:
 
 TIMED = @.venv/bin/python tools/timed.py
@@ -11,6 +11,7 @@ check: setup         ; $(TIMED) check .venv/bin/python tools/check.py $(ARGS)
 docs: setup          ; $(TIMED) docs .venv/bin/python -m pytest -p no:cacheprovider tests/docs $(ARGS)
 mutants: setup       ; $(TIMED) mutants .venv/bin/python tools/mutants.py $(ARGS)
 bench: setup         ; $(TIMED) bench .venv/bin/python benchmarks/bench.py $(ARGS)
+faults: setup        ; $(TIMED) faults .venv/bin/python tools/faults.py $(ARGS)
 setup:               ; @PYTHON='$(PYTHON)' sh tools/setup.sh
 constraints: setup   ; $(TIMED) constraints .venv/bin/python tools/constraints.py
 control-plane: setup ; $(TIMED) control-plane sh tests/cluster/controlplane/build.sh $(ARGS)

@@ -12,26 +12,32 @@ from __future__ import annotations
 import argparse
 import ast
 import copy
+import gc
 import os
+import pickle
 import random
-import shutil
-import subprocess
+import select
+import signal
 import sys
-import tempfile
 import time
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from queue import Queue
+from threading import Lock
+from types import CodeType, FrameType, FunctionType
+
+import pytest
+from hypothesis import Phase, settings
 
 ROOT = Path(__file__).resolve().parent.parent
-SOURCE = ROOT / "core" / "src"
-MACHINE = SOURCE / "tidegate" / "machine"
+MACHINE = ROOT / "core" / "src" / "tidegate" / "machine"
 KEPT, SURVIVORS = ROOT / "tests" / "mutants" / "kept.txt", ROOT / "tests" / "mutants" / "survivors.txt"
 TESTS = ("core/tests/machine",)
 NOTICED = 0.95
 PATIENCE_S = 120  # a mutant that loops for ever is noticed too
+FORKING = Lock()  # a fork must not hold the other's pipe open
 
 COMPARISONS: dict[type[ast.cmpop], type[ast.cmpop]] = {
     ast.Lt: ast.LtE, ast.LtE: ast.Lt, ast.Gt: ast.GtE, ast.GtE: ast.Gt,
@@ -46,6 +52,7 @@ class Mutant:
 
     id: str
     path: Path
+    function: str
     line: int
     what: str
     source: str
@@ -62,7 +69,7 @@ def mutants(path: Path) -> Iterator[Mutant]:
                 number = counts[function.name, kind] = counts.get((function.name, kind), 0) + 1
                 what = f"{ast.unparse(place)}  ->  {ast.unparse(changed)}"
                 name = f"{module}.{function.name}:{kind}{number}"
-                yield Mutant(name, path, getattr(place, "lineno", 0), what, _with(tree, place, changed))
+                yield Mutant(name, path, function.name, getattr(place, "lineno", 0), what, _with(tree, place, changed))
 
 
 def _changes(node: ast.AST) -> Iterator[tuple[str, ast.expr]]:
@@ -102,43 +109,125 @@ def _with(tree: ast.Module, place: ast.AST, changed: ast.expr) -> str:
 
 
 class Bench:
-    """Copies of the source in which one mutant each is tried."""
+    """Tries mutants within one run of pytest: everything is imported and collected once.
 
-    def __init__(self, workers: int) -> None:
-        self._folder = tempfile.TemporaryDirectory(prefix="mutants-")
-        self._free: Queue[Path] = Queue()
-        for number in range(workers):
-            place = Path(self._folder.name) / str(number)
-            shutil.copytree(SOURCE, place, ignore=shutil.ignore_patterns("__pycache__"))
-            self._free.put(place)
+    Each mutant is tried in a fork, in which the code of its module's functions is replaced. Only the tests that enter the
+    function run, those first that have noticed mutants of the same module, then the quick ones.
+    """
 
-    def noticed(self, mutant: Mutant) -> bool:
-        """Whether the tests fail with it."""
-        place = self._free.get()
-        target = place / mutant.path.relative_to(SOURCE)
-        try:
-            target.write_text(mutant.source, encoding="utf-8")
-            return self._tests_fail(place)
-        finally:
-            shutil.copyfile(mutant.path, target)
-            self._free.put(place)
+    def __init__(self, tried: list[Mutant], workers: int) -> None:
+        self.tried, self.workers = tried, workers
+        self.survivors: list[Mutant] = []
+        self.unsound = ""  # the first test that fails without any mutant
+        self._reach: list[Reach] = []
+        self._noticed: dict[Path, Counter[int]] = {}
 
-    def _tests_fail(self, place: Path) -> bool:
-        environment = {**os.environ, "PYTHONPATH": str(place), "PYTHONDONTWRITEBYTECODE": "1"}
-        command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", *TESTS]
-        try:
-            done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, timeout=PATIENCE_S, check=False)
-        except subprocess.TimeoutExpired:
+    def pytest_runtestloop(self, session: pytest.Session) -> bool:
+        """Pytest's hook: in place of the tests, the tests with each mutant."""
+        if session.testsfailed:
+            self.unsound = "the collection"
             return True
-        return done.returncode != 0
+        self._survey(session)
+        if not self.unsound:
+            with ThreadPoolExecutor(self.workers) as pool:
+                noticed = list(pool.map(lambda mutant: self._try(session, mutant), self.tried))
+            self.survivors = [mutant for mutant, seen in zip(self.tried, noticed, strict=True) if not seen]
+        return True
 
-    def sound(self) -> bool:
-        """Whether the tests pass without any mutant: otherwise they notice everything."""
-        place = self._free.get()
-        try:
-            return not self._tests_fail(place)
-        finally:
-            self._free.put(place)
+    def _survey(self, session: pytest.Session) -> None:
+        """Run every test unchanged: which functions it enters, and how long it takes."""
+        answer, _ = in_fork(lambda: pickle.dumps([reach(item) for item in session.items]), PATIENCE_S * 5)
+        self._reach = pickle.loads(answer) if answer else []
+        self.unsound = next((each.test for each in self._reach if each.failed), "" if self._reach else "the survey")
+
+    def _try(self, session: pytest.Session, mutant: Mutant) -> bool:
+        favourites = self._noticed.setdefault(mutant.path, Counter())
+        places = [n for n, each in enumerate(self._reach) if (str(mutant.path), mutant.function) in each.functions]
+        order = sorted(places, key=lambda n: (-favourites[n], self._reach[n].seconds))
+
+        def first_failing() -> bytes:
+            replace_code(mutant)
+            return str(next((n for n in order if run(session.items[n])), "")).encode()
+
+        answer, late = in_fork(first_failing, PATIENCE_S)
+        if answer:
+            favourites[int(answer)] += 1
+        return late or answer is None or bool(answer)
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """What a test enters: functions by file and name."""
+
+    test: str
+    failed: bool
+    seconds: float
+    functions: frozenset[tuple[str, str]]
+
+
+def reach(item: pytest.Item) -> Reach:
+    """Run a test and note what it enters of the machine."""
+    found: set[tuple[str, str]] = set()
+    inside = str(MACHINE)
+
+    def enter(frame: FrameType, event: str, _: object) -> None:
+        if event == "call" and frame.f_code.co_filename.startswith(inside):
+            found.add((frame.f_code.co_filename, frame.f_code.co_name))
+
+    began = time.monotonic()
+    sys.setprofile(enter)
+    failed = run(item)
+    sys.setprofile(None)
+    return Reach(item.nodeid, failed, time.monotonic() - began, frozenset(found))
+
+
+def run(item: pytest.Item) -> bool:
+    """Run one test with all its fixtures; whether it fails."""
+    before = item.session.testsfailed
+    item.ihook.pytest_runtest_protocol(item=item, nextitem=None)
+    return item.session.testsfailed > before
+
+
+def replace_code(mutant: Mutant) -> None:
+    """Give the living functions of a module the code of its mutant."""
+    codes: dict[str, CodeType] = {}
+    waiting = [compile(mutant.source, str(mutant.path), "exec")]
+    while waiting:
+        code = waiting.pop()
+        codes[code.co_qualname] = code
+        waiting += [inner for inner in code.co_consts if isinstance(inner, CodeType)]
+    for function in gc.get_objects():
+        if isinstance(function, FunctionType) and function.__code__.co_filename == str(mutant.path):
+            function.__code__ = codes[function.__code__.co_qualname]
+
+
+def in_fork(work: Callable[[], bytes], patience_s: float) -> tuple[bytes | None, bool]:
+    """What `work` returns in a fork of this process, None where it dies; and whether it took too long."""
+    with FORKING:
+        reader, writer = os.pipe()
+        child = os.fork()
+        if child == 0:
+            try:
+                with os.fdopen(writer, "wb") as answering:
+                    answering.write(b"." + work())
+            finally:
+                os._exit(0)
+        os.close(writer)
+    with os.fdopen(reader, "rb") as pipe:
+        chunks: list[bytes] = []
+        ends = time.monotonic() + patience_s
+        while select.select([pipe], [], [], max(0.0, ends - time.monotonic()))[0]:
+            chunk = os.read(pipe.fileno(), 1 << 16)
+            if not chunk:
+                break
+            chunks.append(chunk)
+        else:
+            os.kill(child, signal.SIGKILL)
+            os.waitpid(child, 0)
+            return None, True
+    os.waitpid(child, 0)
+    answer = b"".join(chunks)
+    return (answer[1:] if answer else None), False
 
 
 def every() -> list[Mutant]:
@@ -186,11 +275,15 @@ def main() -> int:
     if options.sample:
         sample(options.sample, options.seed)
         return 0
-    tried, bench, began = chosen(options), Bench(options.workers), time.monotonic()
-    if not bench.sound():
-        sys.exit(f"the tests of {', '.join(TESTS)} fail without any mutant; mend them first")
-    with ThreadPoolExecutor(options.workers) as pool:
-        survivors = [m for m, noticed in zip(tried, pool.map(bench.noticed, tried), strict=True) if not noticed]
+    began, bench = time.monotonic(), Bench(chosen(options), options.workers)
+    # The same examples each time, and none made smaller: that a test fails is all that counts.
+    settings.register_profile("mutants", derandomize=True, database=None, phases=[Phase.explicit, Phase.generate])
+    settings.load_profile("mutants")
+    quiet = ("-p", "no:cacheprovider", "-p", "no:xdist", "-p", "no:terminal", "-s", "-o", "timeout=0")
+    pytest.main([*quiet, *(str(ROOT / test) for test in TESTS)], plugins=[bench])
+    if bench.unsound:
+        sys.exit(f"the tests of {', '.join(TESTS)} fail without any mutant ({bench.unsound}); mend them first")
+    tried, survivors = bench.tried, bench.survivors
     known = reasons()
     for mutant in survivors:
         why = known.get(mutant.id, "NO REASON GIVEN")

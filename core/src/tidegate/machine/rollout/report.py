@@ -17,9 +17,10 @@ CHECKS = (StartRun, StartExperiment, AskStepPlugin)
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """`confirmed`: every router has accepted this pass's weights. `verified`: False if any router says no, True if one
-    says yes and none no, else None; a question that ended in an error counts as no. `collided`: the new ReplicaSet's name is taken. `failed` and `pending` hold texts.
-    `asked` are the outcomes of runs and Experiments started and of step plugins asked.
+    """`confirmed`: every router has accepted this pass's weights. `verified`: False if any router says no, True if one says
+    yes and none no, else None; a question that ended in an error counts as no. `collided`: the new ReplicaSet's name is
+    taken. `failed` and `pending` hold texts. `asked` are the outcomes of runs and Experiments started and of step plugins
+    asked.
     """
 
     confirmed: bool = False
