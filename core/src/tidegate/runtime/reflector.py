@@ -104,7 +104,9 @@ class Reflector(Generic[T]):
         self._watch: Watch | None = None
         self._version = ""  # "" until a list; then the version to watch from
         self._worked = False  # whether the watch has brought anything since the last 410
-        self._exact = False  # list at the newest version instead of from the server's cache
+        # Whether to list at the newest version instead of from the server's cache: at first, or a new process could see the
+        # world before the last writes of the one before it, and take them back.
+        self._exact = True
         self._thread = threading.Thread(target=self._run, name=f"watch {scope}", daemon=True)
 
     def start(self) -> None:

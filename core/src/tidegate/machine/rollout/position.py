@@ -87,7 +87,9 @@ def _stable_still_needed(case: Case) -> int:
         return 0
     if unverified(case):
         return stable.spec_replicas
-    return max(1, pods_for(case, case.total - case.recorded_weight))
+    # Nor may it leave fewer pods than maxUnavailable allows while the new version is still short of its own.
+    serving = min(stable.spec_replicas, case.bounds.floor - case.new_available)
+    return max(1, pods_for(case, case.total - case.recorded_weight), serving)
 
 
 def _routed_new(case: Case) -> int:

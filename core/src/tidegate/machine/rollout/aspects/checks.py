@@ -69,7 +69,9 @@ def run_analyses(case: Case, draft: Draft) -> None:
             draft.act(action)
             draft.started.add(want.type)
     for run in case.seen.runs:
-        if run.name not in current and run.phase not in COMPLETED and not run.ending:
+        # One that was begun by a pass that died before it could note the name is what has just been asked for again.
+        forgotten = run.type in draft.started and run.pod_hash == case.new_hash and run.step in (None, case.index)
+        if run.name not in current and run.phase not in COMPLETED and not (run.ending or forgotten):
             draft.act(EndRun(run.name, run.uid, why="no longer asked for"))
 
 
@@ -114,7 +116,9 @@ def run_experiments(case: Case, draft: Draft) -> None:
         )
         draft.started.add(names.EXPERIMENT)
     for experiment in case.seen.experiments:
-        if experiment is not current and experiment.phase not in COMPLETED and not experiment.ending:
+        begun = names.EXPERIMENT in draft.started and experiment.pod_hash == case.new_hash
+        forgotten = begun and experiment.step == case.index
+        if experiment is not current and experiment.phase not in COMPLETED and not (experiment.ending or forgotten):
             draft.act(EndExperiment(experiment.name, experiment.uid, why="no longer asked for"))
 
 

@@ -10,7 +10,7 @@ from datetime import datetime
 from tidegate.api import intstr, names
 from tidegate.machine.actions import EvictPod
 from tidegate.machine.moments import later
-from tidegate.machine.observed import PodView
+from tidegate.machine.observed import PodView, ReplicaSetView
 from tidegate.machine.rollout.case import Case
 from tidegate.machine.rollout.draft import Draft
 
@@ -26,7 +26,7 @@ def restart_pods(case: Case, draft: Draft) -> None:
         draft.wakes.append(at)
         return
     older = _older(case, at)
-    budget = sum(1 for pod in case.seen.pods if pod.available and not pod.deleting) - _floor(case)
+    budget = sum(_staying(case, draft, replica_set) for replica_set in case.owned) - _floor(case)
     for pod in [pod for pod in older if not pod.deleting][: max(budget, 0)]:
         draft.act(EvictPod(pod.name, pod.uid, why=f"it is older than restartAt; {len(older)} are"))
     if older:
@@ -54,6 +54,13 @@ def _older(case: Case, at: datetime) -> list[PodView]:
     order = [s.uid for s in (case.separate_stable, case.new, *case.others) if s is not None]
     mine = [pod for pod in case.seen.pods if pod.owner_uid in order and pod.created < at]
     return sorted(mine, key=lambda pod: (order.index(pod.owner_uid), pod.created, pod.name))
+
+
+def _staying(case: Case, draft: Draft, replica_set: ReplicaSetView) -> int:
+    """Available pods of a version that will not go anyway, because it shrinks."""
+    up = sum(1 for pod in case.seen.pods if pod.owner_uid == replica_set.uid and pod.available and not pod.deleting)
+    edit = draft.edits.get(replica_set.name)
+    return min(up, replica_set.spec_replicas if edit is None else edit.size)
 
 
 def _floor(case: Case) -> int:

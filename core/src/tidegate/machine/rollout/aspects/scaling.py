@@ -86,7 +86,7 @@ def _hold_aborted(case: Case, draft: Draft, new: ReplicaSetView) -> bool:
         return True
     if deadline > case.now:
         draft.wakes.append(deadline)
-    else:
+    elif case.separate_stable.available >= case.replicas:
         resize(case, draft, new, 0, "aborted")
     return True
 
@@ -130,14 +130,12 @@ def _drain_others(case: Case, draft: Draft) -> None:
 
 
 def _last_behind_a_service(case: Case, replica_set: ReplicaSetView) -> int:
-    """One pod where a Service of a basic canary selects this version still, none else.
+    """One pod where a basic canary's stableService selects this version still, none else.
 
     # differs: the reference drains a superseded version although the stable Service was its own; where there is room for no
     pod beside it the gap is accepted.
     """
-    selected = any(
-        s is not None and s.selector.get(names.POD_HASH) == replica_set.pod_hash for s in case.seen.services.values()
-    )
+    selected = case.selected(case.canary.stable_service) == replica_set.pod_hash
     room = case.replicas > 0 and case.bounds.limit > 1
     return min(1, replica_set.spec_replicas) if selected and room and not case.routed else 0
 

@@ -16,7 +16,7 @@ from tidegate.machine.rollout.case import Case
 from tidegate.machine.rollout.draft import Draft
 from tidegate.machine.rollout.position import at_goal, enough, target, weight_at
 from tidegate.machine.rollout.runs import current_experiment
-from tidegate.machine.rollout.shares import abort_weight, carrier_is_dead, returning
+from tidegate.machine.rollout.shares import abort_weight, carrier_is_dead, pods_for, returning
 from tidegate.machine.routing import (
     CleanUpRouter,
     RemoveManagedRoutes,
@@ -112,7 +112,11 @@ def desired_weight(case: Case) -> int:
     if case.step is None:
         return case.total if enough(case, case.new, case.replicas) else case.recorded_weight
     now, before = weight_at(case, case.index), weight_at(case, case.index - 1)
-    return now if at_goal(case) else min(now, before)
+    if at_goal(case):
+        return now
+    # A client may have skipped a step before its pods were there: no share is raised without them.
+    held = min(now, before)
+    return held if case.new_available >= pods_for(case, held) else min(held, case.recorded_weight)
 
 
 def _growing_weight(case: Case) -> int:

@@ -99,7 +99,7 @@ def _judge_experiment(case: Case, draft: Draft, report: Report, progress: Progre
         return
     experiment = current_experiment(case)
     waited_for = case.step is not None and case.step.experiment is not None and not case.aborted
-    if experiment is None or not waited_for or experiment.phase == "Successful":
+    if experiment is None or not waited_for:
         progress.experiment = ""
         return
     if not (case.status.promote_full or case.within_window or names.EXPERIMENT in draft.started):

@@ -15,7 +15,7 @@ from tidegate.machine.rollout.outcome.verdicts import judge_checks, step_checks_
 from tidegate.machine.rollout.outcome.weights import record_weights
 from tidegate.machine.rollout.position import at_goal, enough, target
 from tidegate.machine.rollout.report import Report
-from tidegate.machine.rollout.runs import resumed
+from tidegate.machine.rollout.runs import STEP, resumed
 
 
 def walk(case: Case, draft: Draft, report: Report) -> Progress:
@@ -137,7 +137,8 @@ def _complete_step(case: Case, progress: Progress) -> None:
     index, step = case.index, case.step
     if index is None or step is None:
         return
-    progress.index = index + 1
+    progress.index, progress.experiment = index + 1, ""
+    progress.refs.pop(STEP, None)
     progress.drop_pause(names.PAUSE_CANARY_STEP)
     if not progress.pauses:
         progress.controller_pause = False
