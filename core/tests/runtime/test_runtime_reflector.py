@@ -59,13 +59,13 @@ def rig(api: Any, tmp_path: Path, answer: Any) -> Iterator[Rig]:
     rig.transport.close()
 
 
-def test_a_list_from_the_cache_and_then_a_watch_with_bookmarks(rig: Rig, stream: Any) -> None:
+def test_an_exact_list_and_then_a_watch_with_bookmarks(rig: Rig, stream: Any) -> None:
     feed = stream()
     rig.lists, rig.watches = [rig.a_list(7, thing("a", 3))], [feed]
     rig.start()
     rig.api.wait(lambda: rig.api.streams)
     assert rig.names() == ["a"]
-    assert rig.queries(False) == [{"resourceVersion": "0"}]
+    assert rig.queries(False) == [{"limit": "500"}]
     query = rig.queries(True)[0]
     assert (query["resourceVersion"], query["allowWatchBookmarks"], query["timeoutSeconds"]) == ("7", "true", "60")
     feed.send("ADDED", **thing("b", 8))

@@ -132,17 +132,20 @@ def _basic_target(case: Case) -> Target:
 
 
 def keep_one(case: Case, sizes: Sizes) -> Sizes:
-    """`sizes`, with one stable pod kept while stableService cannot move to the new version yet.
+    """`sizes`, with one pod kept of the version that stableService selects while it cannot move to the other one yet.
 
     # differs: the reference drains the last pod that the Service selects and leaves it without endpoints for as long as
     the next pod needs (argo-rollouts, recorded: 3.0 to 3.4 s).
     """
-    stable = case.separate_stable
-    if stable is None or sizes.stable > 0 or stable.spec_replicas == 0 or not case.canary.stable_service:
+    stable, new = case.separate_stable, case.new
+    if stable is None or new is None or case.replicas == 0 or case.bounds.limit == 1 or not case.canary.stable_service:
         return sizes
-    if case.replicas == 0 or case.bounds.limit == 1 or stable_service_may_move(case):
-        return sizes
-    return Sizes(sizes.new, 1)
+    if sizes.stable == 0 and stable.spec_replicas > 0 and not stable_service_may_move(case):
+        return Sizes(sizes.new, 1)
+    selects_new = case.selected(case.canary.stable_service) == new.pod_hash
+    if sizes.new == 0 and new.spec_replicas > 0 and selects_new and stable.available == 0:
+        return Sizes(1, sizes.stable)
+    return sizes
 
 
 def stable_service_may_move(case: Case) -> bool:
