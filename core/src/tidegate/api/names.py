@@ -23,7 +23,19 @@ NOTIFIED = "notified.notifications.argoproj.io"
 ROUTERS_USED = "tidegate.io/traffic-routers"  # ours: which routers and objects were written last
 
 # Rollout annotations that are not copied to its ReplicaSets.
-NOT_COPIED = frozenset({LAST_APPLIED, REVISION, REVISION_HISTORY, DESIRED_REPLICAS, NOTIFIED, ROUTERS_USED})
+NOT_COPIED = frozenset(
+    {
+        LAST_APPLIED,
+        REVISION,
+        REVISION_HISTORY,
+        DESIRED_REPLICAS,
+        NOTIFIED,
+        ROUTERS_USED,
+        # differs: a copy of these two would fight with what the controller itself writes there.
+        SCALE_DOWN_DEADLINE,
+        EPHEMERAL_METADATA,
+    }
+)
 
 DEFAULT_REPLICAS = 1
 DEFAULT_REVISION_HISTORY_LIMIT = 10

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from tidegate.api import names
-from tidegate.errors import AlreadyExists, ApiError, Conflict, NotFound, Pending, Rejected, TooManyRequests
+from tidegate.errors import AlreadyExists, ApiError, Conflict, Forbidden, NotFound, Pending, Rejected, TooManyRequests
 from tidegate.machine.actions import (
     Action,
     CreateReplicaSet,
@@ -154,6 +154,8 @@ class Edits:
             self._cluster.patch(PODS, self._namespace, action.name, {"metadata": metadata}, "")
         except (NotFound, Conflict, Rejected) as error:
             return self._without_pod(action, error)
+        except Forbidden as error:  # an admission rule, say: marks on pods are not worth a pass
+            return Outcome(action, message=f"pod {action.name} is not marked: {error}")
         return Outcome(action, wrote=True)
 
     def _evict(self, action: EvictPod) -> Outcome:

@@ -41,9 +41,9 @@ class Performer:
         self._edits, self._routers = Edits(sight, cluster), Routers(sight, cluster, facade)
 
     @property
-    def unfinished(self) -> bool:
-        """Whether a router's clean-up has written and is to be asked again soon."""
-        return self._routers.unfinished
+    def again_s(self) -> float:
+        """In how many seconds a router's clean-up is to be asked again; 0 where there is none."""
+        return self._routers.again_s
 
     def perform(self, plan: Plan) -> Performed:
         """Every action in order; the first that does not succeed ends it, but for routers that are to be asked all the same

@@ -160,8 +160,8 @@ class Reconciler:
         else:
             self._queue.forget(key)
             self._wake(key, settled.wake_at)
-            if performer.unfinished:
-                self._queue.add_after(key, STALE_S)
+            if performer.again_s:
+                self._queue.add_after(key, performer.again_s)
 
     def _surely_absent(self, key: Key, sight: Sight, what: str) -> bool:
         """Whether an absence is known already, or was seen before; else look again soon, before anything is said."""

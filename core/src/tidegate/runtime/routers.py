@@ -31,16 +31,20 @@ from tidegate.runtime.observe import Sight
 Manifest = dict[str, Any]
 
 
+SOON_S = 0.1  # an object takes two passes: weight 0, then its end
+CLEAN_UP_S = 10.0  # as often as a weight is asked for
+
+
 class Routers:
     """The routers of one Rollout in one pass. Made anew for each pass.
 
-    `unfinished` tells that a clean-up has written and is to be asked again soon, since nothing else may wake the Rollout.
+    `again_s` is set where a clean-up has written or failed: nothing else may wake the Rollout, so it is looked at again then.
     """
 
     def __init__(self, sight: Sight, cluster: PassCluster, facade: Facade) -> None:
         self._sight, self._cluster, self._facade = sight, cluster, facade
         self._used = dict(sight.used)
-        self.unfinished = False
+        self.again_s = 0.0
 
     def perform(self, action: RouterAction, events: list[Event]) -> Outcome:
         """Ask the router; `events` takes what it has to tell. Raises whatever ends the pass."""
@@ -63,16 +67,26 @@ class Routers:
 
     def _route(self, action: RouterAction, events: list[Event]) -> Outcome:
         if isinstance(action, CleanUpRouter):
+            return self._clean_up(action, events)
+        # A former config stays noted until what it left behind is gone; a new router is noted before it writes.
+        self._note_used({**self._raw_configs(), **self._used})
+        done = self._asked(action)()
+        if isinstance(action, SetWeights) and not action.early:
+            self._leave_former(action.router, events)
+        events.extend(done.events)
+        return Outcome(action, wrote=done.wrote)
+
+    def _clean_up(self, action: CleanUpRouter, events: list[Event]) -> Outcome:
+        """Remove what a former router left. A failure is told and ends nothing: the update does not depend on it."""
+        try:
             done = self._facade.clean_up(action.router, self._sight.target(action.router), self._cluster)
-            self.unfinished = self.unfinished or done.wrote
             if not done.wrote:
                 self._note_used({name: raw for name, raw in self._used.items() if name != action.router})
-        else:
-            # A former config stays noted until what it left behind is gone; a new router is noted before it writes.
-            self._note_used({**self._raw_configs(), **self._used})
-            done = self._asked(action)()
-            if isinstance(action, SetWeights) and not action.early:
-                self._leave_former(action.router, events)
+        except TidegateError as error:
+            self.again_s = CLEAN_UP_S
+            return Outcome(action, message=f"router {action.router} is not cleaned up yet: {error}")
+        if done.wrote:
+            self.again_s = SOON_S
         events.extend(done.events)
         return Outcome(action, wrote=done.wrote)
 
@@ -90,7 +104,7 @@ class Routers:
             done = self._facade.clean_up(router, target, self._cluster, keep)
             events.extend(done.events)
             if done.wrote:
-                self.unfinished = True
+                self.again_s = SOON_S
                 return
         self._note_used({**self._used, router: present})
 

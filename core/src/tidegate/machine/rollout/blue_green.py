@@ -43,7 +43,8 @@ def fast_rollback(case: Case) -> bool:
     if new.pod_hash == case.status.stable_rs:
         return True
     deadline = deadline_of(new)
-    kept = deadline is not None and deadline > case.now
+    # The deadline of an abort says nothing of the kind: what was aborted is not known to be good.
+    kept = deadline is not None and deadline > case.now and case.status.aborted_at is None
     return stable is not None and new.created < stable.created and (case.within_window or kept)
 
 

@@ -171,10 +171,17 @@ class Case:
         return len(self.steps)
 
     @cached_property
+    def retrying(self) -> bool:
+        """Whether a client has just taken back an abort: the update starts over, and what ran before does not count."""
+        return self.status.aborted_at is not None and not self.status.abort and not self.promoted
+
+    @cached_property
     def index(self) -> int | None:
         """The current step, clamped into 0..n whatever a client wrote; None without steps."""
         if not self.steps:
             return None
+        if self.retrying:
+            return 0
         return min(max(self.status.current_step_index or 0, 0), self.step_count)
 
     @cached_property

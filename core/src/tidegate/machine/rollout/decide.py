@@ -42,7 +42,6 @@ CANARY: tuple[Aspect, ...] = (
     keep_in_step,
     keep_apart,
     point_services,
-    retire_routers,
     route_traffic,
     run_experiments,
     run_analyses,
@@ -54,6 +53,7 @@ CANARY: tuple[Aspect, ...] = (
     scale_workload_down,
     restart_pods,
     trim_checks,
+    retire_routers,
 )
 
 # The preview is shown at once, whatever its pods do; the active Service moves when all are there.
@@ -62,9 +62,9 @@ BLUE_GREEN: tuple[Aspect, ...] = (
     follow_workload,
     keep_in_step,
     keep_apart,
-    retire_routers,
     point_preview,
     switch_active,
+    run_experiments,
     run_analyses,
     scale_blue_green,
     mark_pods,
@@ -73,6 +73,7 @@ BLUE_GREEN: tuple[Aspect, ...] = (
     scale_workload_down,
     restart_pods,
     trim_checks,
+    retire_routers,
 )
 
 RUNNING = (Situation.STEADY, Situation.ABORTED, Situation.UPDATING)
@@ -132,7 +133,9 @@ def _conclude(case: Case, draft: Draft, report: Report) -> Settled:
             if report.failed:
                 # Nothing is claimed that was not done; the queue tries again with back-off.
                 return Settled(None, report.events, error=report.failed)
-            return status.finish(case, draft, status.updated(case, draft, _progress(case, draft, report)), report)
+            return status.finish(
+                case, draft, status.updated(case, draft, report, _progress(case, draft, report)), report
+            )
 
 
 def _progress(case: Case, draft: Draft, report: Report) -> Progress:

@@ -29,6 +29,8 @@ class SetEdit:
         """Want an annotation to have `value`, None for none; nothing where it already is so."""
         if self.replica_set.annotations.get(key) != value:
             self.annotations[key] = value
+        else:
+            self.annotations.pop(key, None)
 
     @property
     def size(self) -> int:
@@ -60,6 +62,7 @@ class Draft:
     """Actions so far, edits of ReplicaSets (one each), notes for people and times to look again."""
 
     actions: list[Action] = field(default_factory=list)
+    late: list[Action] = field(default_factory=list)  # to be done behind the edits
     edits: dict[str, SetEdit] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     wakes: list[datetime] = field(default_factory=list)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from tidegate.api import duration
 from tidegate.api.wire import read_time
 from tidegate.machine.checking import Operation
+from tidegate.machine.moments import later
 from tidegate.machine.rollout.case import Case
 
 RUNNING, SUCCESSFUL, FAILED, ERROR = "Running", "Successful", "Failed", "Error"
@@ -79,7 +80,7 @@ def due_at(case: Case, index: int, operation: Operation) -> datetime | None:
     except ValueError:
         return case.now
     wait = duration.seconds(known.wire.get("backoff") or "0s") or 0
-    return since + timedelta(seconds=wait + MARGIN_S) if isinstance(since, datetime) else case.now
+    return later(since, wait + MARGIN_S) if isinstance(since, datetime) else case.now
 
 
 def passed(case: Case) -> bool:

@@ -22,15 +22,10 @@ def reference(case: Case, type_: str) -> RunStatus | None:
     }[type_]
 
 
-def retrying(case: Case) -> bool:
-    """Whether a client has just taken back an abort: what ran before it does not count any more."""
-    return case.status.aborted_at is not None and not case.status.abort
-
-
 def current_run(case: Case, type_: str) -> RunView | None:
     """The run of a type that counts: referred to by the status, of this revision, and of this step."""
     ref = reference(case, type_)
-    if ref is None or retrying(case):
+    if ref is None or case.retrying:
         return None
     found = next((run for run in case.seen.runs if run.name == ref.name and run.pod_hash == case.new_hash), None)
     if found is not None and type_ == STEP and found.step != case.index:
@@ -41,7 +36,7 @@ def current_run(case: Case, type_: str) -> RunView | None:
 def current_experiment(case: Case) -> ExperimentView | None:
     """The Experiment that counts: referred to by the status, of this revision and step; one that was ended, by its phase."""
     wanted = case.status.canary.current_experiment
-    if not wanted or retrying(case):
+    if not wanted or case.retrying:
         return None
     mine = (e for e in case.seen.experiments if e.name == wanted and e.pod_hash == case.new_hash)
     return next((e for e in mine if e.step == case.index), None)

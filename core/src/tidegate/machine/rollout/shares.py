@@ -28,7 +28,9 @@ def carrier_is_dead(case: Case) -> bool:
     if case.recorded_weight == 0 or case.stable is None or case.stable.available == 0:
         return False
     carrier = case.sets.of(case.carried_hash)
-    return carrier is not None and carrier is not case.stable and carrier.available == 0
+    if carrier is None:
+        return bool(case.carried_hash)
+    return carrier is not case.stable and carrier.available == 0
 
 
 def returning(case: Case) -> bool:

@@ -33,8 +33,7 @@ def mark_pods(case: Case, draft: Draft) -> None:
         wanted = marks_of_role(case, replica_set)
         former = injected(replica_set)
         patches = [p for pod in _pods(case, replica_set) if (p := _pod_patch(case, pod, wanted, former)) is not None]
-        for patch in patches:
-            draft.act(patch)
+        draft.late += patches
         if not patches and former != wanted:
             edit = draft.edit(replica_set)
             edit.annotate(names.EPHEMERAL_METADATA, written(wanted) or None)

@@ -12,7 +12,7 @@ from tidegate.machine.rollout.annotations import deadline_of, revision_of
 from tidegate.machine.rollout.aspects.lingering import Delays, Former, abort_delay, deadline_in
 from tidegate.machine.rollout.aspects.resizing import resize
 from tidegate.machine.rollout.aspects.services import idle_side
-from tidegate.machine.rollout.blue_green import active_hash, preview_size, strategy_of
+from tidegate.machine.rollout.blue_green import active_hash, fast_rollback, preview_size, strategy_of
 from tidegate.machine.rollout.case import Case
 from tidegate.machine.rollout.draft import Draft
 from tidegate.machine.rollout.position import target
@@ -44,7 +44,9 @@ def scale_blue_green(case: Case, draft: Draft) -> None:
         draft.edit(case.separate_stable).annotate(names.SCALE_DOWN_DEADLINE, None)
         resize(case, draft, case.separate_stable, case.replicas, "stable")
     if case.new is not None and not _hold_aborted(case, draft, case.new):
-        draft.edit(case.new).annotate(names.SCALE_DOWN_DEADLINE, None)
+        # While a former version is on its way back its deadline is what tells that it may come back at once.
+        if draft.active == case.new_hash or not fast_rollback(case):
+            draft.edit(case.new).annotate(names.SCALE_DOWN_DEADLINE, None)
         resize(case, draft, case.new, preview_size(case), "new")
     _sync_desired(case, draft)
     if not _former_wait(case):
@@ -146,6 +148,8 @@ def _let_former_linger(case: Case, draft: Draft) -> None:
     for replica_set in sorted((s for s in case.others if s.spec_replicas > 0), key=revision_of, reverse=True):
         if not referenced(case, replica_set):
             resize(case, draft, replica_set, former.size(replica_set), "former revision")
+        elif replica_set.pod_hash == active_hash(case):
+            resize(case, draft, replica_set, max(case.replicas, replica_set.spec_replicas), "serves until another does")
 
 
 def referenced(case: Case, replica_set: ReplicaSetView) -> bool:
@@ -155,11 +159,9 @@ def referenced(case: Case, replica_set: ReplicaSetView) -> bool:
     hashes = {case.status.stable_rs, case.status.current_pod_hash}
     if weights := case.status.canary.weights:
         hashes |= {weights.canary.pod_template_hash, weights.stable.pod_template_hash}
-    idle = idle_side(case)
-    hashes |= {
-        s.selector.get(names.POD_HASH, "") for s in case.seen.services.values() if s is not None and s.name != idle
-    }
-    return replica_set.pod_hash in hashes
+    # With no pod wanted at all no Service can move, and what it selects need not be kept.
+    named = set(case.seen.services) - {idle_side(case)} if case.replicas > 0 else set()
+    return replica_set.pod_hash in hashes | {case.selected(service) for service in named}
 
 
 def _forget_idle_deadlines(case: Case, draft: Draft) -> None:
@@ -188,3 +190,4 @@ def write_edits(case: Case, draft: Draft) -> None:
         patch = draft.edits[name].patch()
         if patch is not None:
             draft.act(patch)
+    draft.actions += draft.late

@@ -12,7 +12,7 @@ from tidegate.machine.replicas import share
 from tidegate.machine.rollout.case import Case
 from tidegate.machine.rollout.draft import Draft
 from tidegate.machine.rollout.position import may_receive, target
-from tidegate.machine.rollout.shares import abort_weight, carried_elsewhere, returning
+from tidegate.machine.rollout.shares import abort_weight, carried_elsewhere, returning, unverified
 
 PING, PONG = "ping", "pong"
 
@@ -59,7 +59,8 @@ def _point_ping_pong(case: Case, draft: Draft, sides: Sides) -> None:
 
     # differs: the reference moves it whatever it carries, and never repairs the stable side.
     """
-    if not case.promoted and case.new is not None and not case.aborted and carried_elsewhere(case, case.new) == 0:
+    idle = case.new is not None and carried_elsewhere(case, case.new) == 0 and not _in_doubt(case, sides.canary)
+    if not case.promoted and case.new is not None and not case.aborted and idle:
         point(case, draft, sides.canary, case.new.pod_hash)
     if case.stable is not None and case.selected(sides.stable) != case.stable.pod_hash:
         _point(case, draft, sides.stable, case.stable, checked=True)
@@ -79,7 +80,15 @@ def _may_take_weight(case: Case, side: ReplicaSetView | None) -> bool:
     """A Service that carries weight moves only to a version with the pods for it (one pod would get it all otherwise)."""
     if side is None:
         return True
+    if side is not case.stable and _in_doubt(case, case.canary.canary_service):
+        return False
     return side.available >= share(carried_elsewhere(case, side), case.replicas, case.total)
+
+
+def _in_doubt(case: Case, service: str) -> bool:
+    """Whether a router may still send a former share to the version that a Service selects, which has pods for it."""
+    selected = case.sets.of(case.selected(service))
+    return unverified(case) and selected is not None and selected is not case.new and selected.available > 0
 
 
 def _point(case: Case, draft: Draft, service: str, side: ReplicaSetView | None, *, checked: bool) -> None:

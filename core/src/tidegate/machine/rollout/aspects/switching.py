@@ -45,4 +45,5 @@ def _home(case: Case) -> ReplicaSetView | None:
 def _strayed(case: Case) -> bool:
     """Whether the active Service selects somebody who may not have the traffic: all but stable after an abort, nobody of us."""
     active = active_hash(case)
-    return active != case.status.stable_rs if case.aborted else case.sets.of(active) is None
+    undone = case.aborted or case.promoted  # the template is stable's again, and whoever was on trial has failed
+    return active != case.status.stable_rs if undone else case.sets.of(active) is None

@@ -41,7 +41,13 @@ Route = HeaderRoute | MirrorRoute
 
 
 def retire_routers(case: Case, draft: Draft) -> None:
-    """Remove what routers that are no longer in the spec have left behind."""
+    """Remove what routers that are no longer in the spec have left behind, once stable can take all the traffic.
+
+    Last of all: whatever it comes to, the update does not depend on it.
+    """
+    if case.seen.retired and case.stable is not None and case.stable.available < case.replicas:
+        draft.notes.append(f"routers that left the spec stay until stable has {case.replicas} available replicas")
+        return
     for name in case.seen.retired:
         draft.act(CleanUpRouter(name, why="no longer in the spec"))
 
@@ -139,8 +145,9 @@ def _short_of_stable(case: Case, weight: int) -> str:
 
 
 def hashes(case: Case) -> Hashes:
-    """The revisions behind the two sides; on the way back to stable the canary is still the version before."""
-    return Hashes(case.carried_hash if returning(case) else case.new_hash, case.status.stable_rs)
+    """The revisions behind the two sides; a share that is on its way back to stable stays with the version that has it."""
+    leaving = abort_weight(case) > 0 and case.carried_hash
+    return Hashes(case.carried_hash if leaving else case.new_hash, case.status.stable_rs)
 
 
 def _share_out(case: Case, draft: Draft, router: RouterView, weights: Weights) -> None:
@@ -183,9 +190,9 @@ def verification_due(case: Case, weight: int) -> bool:
         return False
     if case.aborted:
         return case.new is not None and case.new.spec_replicas > 0 and deadline_of(case.new) is None
-    if case.step is None:
-        return weight == case.total
-    return shrinks or case.dynamic or case.step.set_weight is not None
+    if shrinks or case.dynamic:
+        return True
+    return weight == case.total if case.step is None else case.step.set_weight is not None
 
 
 def _routes_in_force(case: Case) -> dict[str, Route]:

@@ -9,6 +9,7 @@ from tidegate.machine.rollout.draft import Draft
 from tidegate.machine.rollout.outcome.progress import Progress
 from tidegate.machine.rollout.outcome.verdicts import judge_checks
 from tidegate.machine.rollout.report import Report
+from tidegate.machine.rollout.runs import POST_PROMOTION, current_run
 
 
 def cut_over(case: Case, draft: Draft, report: Report) -> Progress:
@@ -16,6 +17,8 @@ def cut_over(case: Case, draft: Draft, report: Report) -> Progress:
     progress = Progress.begin(case)
     progress.weights, progress.index = None, None
     judge_checks(case, draft, report, progress)
+    if report.pending:
+        return progress  # what stands behind it was not done
     why = promotion(case, draft.active)
     if case.status.promote_full or case.within_window:
         progress.clear_pauses()
@@ -40,6 +43,12 @@ def _pause(case: Case, draft: Draft, progress: Progress) -> None:
         case Waiting.HOLD:
             pass
     # A resume is remembered until it has led to the switch: the new version may lose a pod in that very moment.
-    resumed_for_nothing = progress.checkpoint or draft.active == case.new_hash or bool(draft.started)
+    resumed_for_nothing = progress.checkpoint or _switched(case, draft) or bool(draft.started)
     if not progress.pauses and resumed_for_nothing and not case.rollout.spec.paused:
         progress.controller_pause = False
+
+
+def _switched(case: Case, draft: Draft) -> bool:
+    """Whether the switch has been made and no verdict behind it waits for a new run."""
+    run = current_run(case, POST_PROMOTION)
+    return draft.active == case.new_hash and (run is None or run.phase != "Inconclusive")

@@ -30,7 +30,7 @@ def started_over(case: Case) -> Duration | None:
 def carried_on(case: Case, after: RolloutStatus) -> Duration | None:
     """The duration after an ordinary pass that leads to `after`."""
     duration = case.status.duration
-    if case.status.aborted_at is not None and not case.status.abort and not case.promoted:
+    if case.retrying:
         duration = Duration(rollout_started_at=rounded_up(case.now))  # a retry
     if duration is None or duration.finished_at is not None:
         return duration

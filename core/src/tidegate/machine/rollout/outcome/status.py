@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -68,9 +68,11 @@ def _selector(case: Case, pod_hash: str) -> str:
     return selector_text(selector)
 
 
-def updated(case: Case, draft: Draft, progress: Progress) -> Outline:
+def updated(case: Case, draft: Draft, report: Report, progress: Progress) -> Outline:
     """The status of an ordinary pass, from what the pass has made of the position."""
     aborted, message = progress.abort, progress.abort_message
+    if report.pending and case.blue_green is not None:
+        draft = replace(draft, active=active_hash(case), preview=case.selected(case.blue_green.preview_service))
     changes: dict[str, Any] = {**counted(case, draft.active), "stable_rs": progress.stable_rs}
     changes["current_step_index"] = progress.index
     changes["promote_full"] = progress.promote_full

@@ -112,7 +112,7 @@ def _judge_experiment(case: Case, draft: Draft, report: Report, progress: Progre
 
 
 def _judge_plugins(case: Case, report: Report, progress: Progress) -> None:
-    if case.index == 0 and not case.aborted and case.status.aborted_at is not None:
+    if case.retrying:
         progress.plugin_statuses = []  # a retry: what was done before was taken back
     for outcome in report.asked:
         if isinstance(outcome.action, AskStepPlugin) and outcome.answer is not None:

@@ -88,7 +88,7 @@ def _promote(case: Case, progress: Progress, why: str) -> None:
 def step_complete(case: Case, report: Report) -> bool:
     """Whether the current step has reached what it asks for; nothing completes while a person has paused the Rollout."""
     step = case.step
-    if step is None or case.rollout.spec.paused or report.pending:
+    if step is None or case.rollout.spec.paused or report.pending or case.retrying:
         return False
     if step.pause is not None:
         return pause_over(case)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
-from tidegate.api.rollout import AntiAffinity, BlueGreen
+from tidegate.api import names
+from tidegate.api.rollout import AntiAffinity, BlueGreen, PodTemplateMetadata
 from tidegate.machine.rollout.validation.problems import FieldProblem, invalid
 from tidegate.machine.rollout.validation.shapes import ANTI_AFFINITY, misshapes
 
@@ -28,6 +30,25 @@ def blue_green_problems(strategy: BlueGreen, history_limit: int) -> Iterator[Fie
             "This rollout's revision history limit can not be smaller than the rollout's scale down limit",
         )
     yield from anti_affinity_problems(strategy.anti_affinity)
+
+
+def metadata_problems(
+    selector: Mapping[str, Any] | None, metadata: Mapping[str, PodTemplateMetadata | None]
+) -> Iterator[FieldProblem]:
+    """Labels of a role that would take pods away from their ReplicaSet and Services. `metadata` is by field.
+
+    # differs: the reference puts them on the template first, where the API server may refuse them, or not.
+    """
+    parts = selector if isinstance(selector, Mapping) else {}
+    labels, expressions = parts.get("matchLabels"), parts.get("matchExpressions")
+    taken = {names.POD_HASH, *(labels if isinstance(labels, Mapping) else ())}
+    for expression in expressions if isinstance(expressions, list) else ():
+        taken |= {str(expression.get("key", ""))} if isinstance(expression, Mapping) else set()
+    for field, marks in metadata.items():
+        for key, value in (marks.labels if marks is not None else {}).items():
+            if key in taken:
+                text = f'label "{key}" is part of the selector and may not change with a role'
+                yield invalid(f"{_STRATEGY}.{field}.labels[{key}]", value, text)
 
 
 def anti_affinity_problems(rules: AntiAffinity | None) -> Iterator[FieldProblem]:

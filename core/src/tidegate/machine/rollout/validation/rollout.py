@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from tidegate.api import names
 from tidegate.api.rollout import RolloutSpec, Strategy
 from tidegate.machine.observed import Observed, Problem, ServiceView
-from tidegate.machine.rollout.validation.blue_green import blue_green_problems
+from tidegate.machine.rollout.validation.blue_green import blue_green_problems, metadata_problems
 from tidegate.machine.rollout.validation.canary import canary_problems
 from tidegate.machine.rollout.validation.doors import door_problems
 from tidegate.machine.rollout.validation.problems import NOT_NEGATIVE, FieldProblem, invalid, required
@@ -55,14 +55,19 @@ def _periods(spec: RolloutSpec) -> Iterator[FieldProblem]:
 
 def _strategy(seen: Observed) -> Iterator[FieldProblem]:
     strategy = seen.rollout.spec.strategy
+    selector = seen.rollout.spec.selector or (seen.workload.selector if seen.workload else None)
     # The doubled name is the path that clients know.
     path = f"{_STRATEGY}.strategy"
     if strategy.canary is not None and strategy.blue_green is not None:
         yield invalid(path, "blueGreen: true canary: true", "Multiple Strategies can not be listed")
     elif strategy.blue_green is not None:
         yield from blue_green_problems(strategy.blue_green, seen.rollout.spec.revision_history_limit)
+        preview, active = strategy.blue_green.preview_metadata, strategy.blue_green.active_metadata
+        yield from metadata_problems(selector, {"previewMetadata": preview, "activeMetadata": active})
     elif strategy.canary is not None:
         yield from canary_problems(seen.rollout, strategy.canary, seen.routers)
+        canary, stable = strategy.canary.canary_metadata, strategy.canary.stable_metadata
+        yield from metadata_problems(selector, {"canaryMetadata": canary, "stableMetadata": stable})
     else:
         yield required(path, "Rollout has missing field '.spec.strategy.canary or .spec.strategy.blueGreen'")
 
