@@ -56,14 +56,14 @@ def fast_tracked(case: Case) -> bool:
     """
     active = active_hash(case)
     nobody_else = not active and case.separate_stable is None
-    return case.status.promote_full or nobody_else or active == case.new_hash or fast_rollback(case)
+    return case.promoting or nobody_else or active == case.new_hash or fast_rollback(case)
 
 
 def preview_size(case: Case) -> int:
     """Wanted pods of the new revision: all, or previewReplicaCount until the checkpoint."""
     count = strategy_of(case).preview_replica_count
     active = case.sets.of(active_hash(case))
-    if count is None or active is None or active is case.new or case.status.promote_full or fast_rollback(case):
+    if count is None or active is None or active is case.new or case.promoting or fast_rollback(case):
         return case.replicas
     waiting = case.rollout.spec.paused or case.status.pause_conditions
     passed = case.status.blue_green.scale_up_preview_check_point and not case.aborted
@@ -133,7 +133,7 @@ def promotion(case: Case, active: str) -> str:
         return "Initial deploy" if case.initial or stands(case.new, case.replicas) else ""
     if active != case.new_hash:
         return ""
-    if case.status.promote_full:
+    if case.promoting:
         return "Full promotion requested"
     if fast_rollback(case):
         return "Rollback within window" if case.within_window else "Fast rollback"

@@ -236,8 +236,18 @@ class Case:
 
     @cached_property
     def aborted(self) -> bool:
-        """Whether an abort is in force: a finished rollout, a full promotion and a rollback window ignore it."""
-        return self.status.abort and not (self.promoted or self.status.promote_full or self.within_window)
+        """Whether an abort is in force: a finished rollout and a rollback window ignore it, and a later full promotion.
+
+        # differs: the later request wins. An abort that was noted before the full promotion was asked for is overruled by
+        it; one that comes behind it overrules it (the reference takes every abort back then, #4461).
+        """
+        overruled = self.status.promote_full and self.status.aborted_at is not None
+        return self.status.abort and not (self.promoted or overruled or self.within_window)
+
+    @cached_property
+    def promoting(self) -> bool:
+        """Whether a full promotion is in force: steps, pauses and checks are skipped."""
+        return self.status.promote_full and not self.aborted
 
     @cached_property
     def recorded_weight(self) -> int:

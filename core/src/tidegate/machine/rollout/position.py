@@ -42,7 +42,7 @@ def set_weight(case: Case) -> int:
 
 def full(case: Case) -> bool:
     """Whether the new revision is to have everything, whatever the step: promoted, first deployment, full promotion."""
-    return case.status.promote_full or case.within_window or case.initial or case.promoted or case.stable is None
+    return case.promoting or case.within_window or case.initial or case.promoted or case.stable is None
 
 
 def canary_scale(case: Case) -> SetCanaryScale | None:

@@ -51,7 +51,7 @@ class Wanted:
 
 def over(case: Case) -> bool:
     """Whether nothing is checked any more: finished, aborted, or on a way that skips every check."""
-    if case.promoted or case.aborted or case.initial or case.status.promote_full or case.within_window:
+    if case.promoted or case.aborted or case.initial or case.promoting or case.within_window:
         return True
     return case.blue_green is not None and fast_rollback(case)
 
@@ -132,7 +132,7 @@ def _experiment_due(case: Case, current: ExperimentView | None) -> bool:
 
 def run_step_plugins(case: Case, draft: Draft) -> None:
     """Let the current step's plugin work; take back what plugins did where the update was aborted, end it where skipped."""
-    step, skipped = case.step, case.status.promote_full or case.promoted or case.within_window
+    step, skipped = case.step, case.promoting or case.promoted or case.within_window
     if case.aborted:
         for entry in reversed(started_entries(case)):
             _ask(

@@ -81,7 +81,7 @@ def route_traffic(case: Case, draft: Draft) -> None:
 def _experiment_shares(case: Case, draft: Draft, weight: int) -> tuple[Destination, ...]:
     """What a running Experiment's Services get besides; nothing where it would leave stable less than nothing."""
     experiment = current_experiment(case)
-    ways_out = case.promoted or case.aborted or case.status.promote_full
+    ways_out = case.promoted or case.aborted or case.promoting
     if ways_out or case.step is None or case.step.experiment is None or experiment is None:
         return ()
     if experiment.phase != "Running":
@@ -111,7 +111,7 @@ def desired_weight(case: Case) -> int:
         return abort_weight(case)
     if case.promoted or case.new_available == 0 or target(case).goal.new == 0:
         return 0  # a version without pods, or that is to have none, takes no requests
-    if case.status.promote_full:
+    if case.promoting:
         return _growing_weight(case) if case.dynamic else case.recorded_weight
     if case.index is None:
         return 0
@@ -200,7 +200,7 @@ def _routes_in_force(case: Case) -> dict[str, Route]:
 
     # differs: a fold over all steps; the reference sets a route only while its own step is current, so it never repairs one.
     """
-    if case.promoted or case.aborted or case.status.promote_full or case.new_available == 0 or case.index is None:
+    if case.promoted or case.aborted or case.promoting or case.new_available == 0 or case.index is None:
         return {}
     found: dict[str, Route] = {}
     for step in case.steps[: case.index + 1]:

@@ -42,5 +42,7 @@ def _size(case: Case, mode: str, *, shrinking: bool) -> int | None:
     """
     if mode in (PROGRESSIVELY, ON_SUCCESS) and case.promoted and case.status.phase == "Healthy":
         return 0
+    if case.seen.workload is not None and case.seen.workload.replicas == 0:
+        return None  # it has given way already, whatever the Rollout's size becomes (#4321)
     ready = sum(s.ready for s in case.owned)
     return max(0, case.replicas - ready) if mode == PROGRESSIVELY and (ready > 0 or shrinking) else None

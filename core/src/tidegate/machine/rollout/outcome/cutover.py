@@ -20,7 +20,7 @@ def cut_over(case: Case, draft: Draft, report: Report) -> Progress:
     if report.pending:
         return progress  # what stands behind it was not done
     why = promotion(case, draft.active)
-    if case.status.promote_full or case.within_window:
+    if case.promoting or case.within_window:
         progress.clear_pauses()
     if why:
         progress.promote(case, why)

@@ -38,7 +38,7 @@ def carried_on(case: Case, after: RolloutStatus) -> Duration | None:
         return _ended(case, duration, ABORTED, override=True)
     promoted = bool(after.stable_rs) and after.stable_rs == after.current_pod_hash
     if promoted and not duration.completion_status:
-        how = FAST_PROMOTED if case.status.promote_full else PROMOTED
+        how = FAST_PROMOTED if case.promoting else PROMOTED
         duration = duration.model_copy(update={"completion_status": how})
     if promoted and case.new_available >= case.replicas:
         return _ended(case, duration, PROMOTED, override=False)

@@ -41,7 +41,7 @@ class Progress:
             list(status.pause_conditions),
             status.controller_pause,
             case.aborted,
-            status.promote_full,
+            case.promoting,
             status.canary.weights,
             status.canary.stable_ping_pong,
             status.blue_green.scale_up_preview_check_point,

@@ -119,7 +119,7 @@ def _deadline_aborts(case: Case, after: RolloutStatus) -> bool:
     """
     if not case.rollout.spec.progress_deadline_abort or judged.promoted(after):
         return False
-    if case.status.promote_full or case.within_window:
+    if case.promoting or case.within_window:
         return False
     if judged.progressed(case.status, after) or after.pause_conditions:
         return False

@@ -65,7 +65,7 @@ def _judge_run(case: Case, draft: Draft, report: Report, progress: Progress, typ
         progress.refs[type_] = RunStatus(name=started.name or _planned(started))
         return
     run, before = current_run(case, type_), reference(case, type_)
-    if run is None or (run.phase not in COMPLETED and (case.aborted or case.promoted or case.status.promote_full)):
+    if run is None or (run.phase not in COMPLETED and (case.aborted or case.promoted or case.promoting)):
         progress.refs[type_] = before if case.blue_green is not None and case.promoted else None
         return
     progress.refs[type_] = RunStatus(name=run.name, status=run.phase, message=run.message)
@@ -74,7 +74,7 @@ def _judge_run(case: Case, draft: Draft, report: Report, progress: Progress, typ
         warning = run.phase in FAILED
         text = f"{type_} Analysis Run '{run.name}' Status New: '{run.phase}' Previous: '{previous}'"
         progress.events.append(Event(f"AnalysisRun{run.phase}", text, "Warning" if warning else "Normal"))
-    if not (case.promoted or case.status.promote_full or case.within_window or type_ in draft.started):
+    if not (case.promoted or case.promoting or case.within_window or type_ in draft.started):
         _act_on(case, progress, run.phase, _ABORTS[type_], run.message, names.PAUSE_INCONCLUSIVE_ANALYSIS)
 
 
@@ -102,7 +102,7 @@ def _judge_experiment(case: Case, draft: Draft, report: Report, progress: Progre
     if experiment is None or not waited_for:
         progress.experiment = ""
         return
-    if not (case.status.promote_full or case.within_window or names.EXPERIMENT in draft.started):
+    if not (case.promoting or case.within_window or names.EXPERIMENT in draft.started):
         text = "Experiment analysis phase is error/failed"
         pause = names.PAUSE_INCONCLUSIVE_EXPERIMENT
         _act_on(case, progress, experiment.phase, text, experiment.message, pause)

@@ -23,7 +23,7 @@ def walk(case: Case, draft: Draft, report: Report) -> Progress:
     progress = Progress.begin(case)
     record_weights(case, draft, report, progress)
     judge_checks(case, draft, report, progress)
-    if case.status.promote_full or case.within_window:
+    if case.promoting or case.within_window:
         progress.clear_pauses()
         progress.index = _end(case)
     why = promotion(case, progress, report)
@@ -51,7 +51,7 @@ def promotion(case: Case, progress: Progress, report: Report) -> str:
         return "Initial deploy" if case.initial or enough(case, case.new, case.replicas) else ""
     if progress.abort or not _complete(case):
         return ""
-    if case.status.promote_full:
+    if case.promoting:
         return "Full promotion requested"
     if case.within_window:
         return "Rollback within window"
