@@ -87,6 +87,8 @@ def test_first_rollout_makes_one_replicaset_with_hash_and_revision(bench: Bench)
     assert {pod["metadata"]["labels"]["pod-template-hash"] for pod in bench.store.list("pods")} == {digest}
     assert bench.revisions() == {"1": "1"}
     assert bench.get()["metadata"]["annotations"][REVISION] == "1"
+    # Kubernetes notes the revision through the status, so what has observed the first generation has seen the newest.
+    assert bench.get()["metadata"]["generation"] == 1
 
 
 def test_finished_rollout_is_what_kubectl_rollout_status_waits_for(bench: Bench) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from playback.comparison import BUDGET, Difference, acts, differences
+from playback.comparison import BUDGET, LATE, Difference, acts, differences
 from playback.player import Played
 from playback.recording import Deed, Recording, Scene
 from playback.symbols import Symbols
@@ -70,6 +70,29 @@ def test_an_event_may_come_anywhere_in_its_act_but_not_twice() -> None:
     assert compared(early, late) == []
     assert [(d.reference, d.ours) for d in compared(early, twice)] == [("sent", "sent 2 times")]
     assert [(d.reference, d.ours) for d in compared(early, [scene(), scene()])] == [("sent", "-")]
+
+
+def test_an_event_may_come_some_deeds_late_but_not_early() -> None:
+    count = LATE + 2
+    deeds = tuple(Deed({"image": f"demo:v{number}"}) for number in range(count))
+
+    def found(theirs: int, ours: int) -> list[int]:
+        left, right = ([scene(PAUSED) if n == at else scene() for n in range(count)] for at in (theirs, ours))
+        return [
+            each.deed for each in differences(Recording("made-up", "", deeds, tuple(left)), Played(tuple(right), ()))
+        ]
+
+    assert found(0, LATE) == []
+    assert found(1, 0) == [0, 1]
+    assert found(0, LATE + 1) == [0, LATE + 1]
+
+
+def test_before_the_end_of_an_act_either_side_may_be_the_quicker_one() -> None:
+    early, late = scene(phase="Healthy"), scene(phase="Progressing")
+
+    assert compared([late, early], [early, early]) == []
+    assert [d.deed for d in compared([late, early], [late, late])] == [1]
+    assert [d.deed for d in compared([late, early], [scene(phase="Degraded"), early])] == [0]
 
 
 def test_events_beyond_the_budget_of_the_reference_are_ours_alone() -> None:

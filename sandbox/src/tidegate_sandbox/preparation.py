@@ -96,7 +96,7 @@ def complete_update(resource: Resource, item: Manifest, live: Manifest, options:
     carry_over(meta, live["metadata"])
     tidy(meta)
     _complete(resource, item, live, now)
-    if resource.counts_generation and _spec_differs(resource, item, live):
+    if options.subresource != "status" and resource.counts_generation and _spec_differs(resource, item, live):
         meta["generation"] = int(live["metadata"].get("generation", 0)) + 1
     meta["resourceVersion"] = live["metadata"]["resourceVersion"]
     return item

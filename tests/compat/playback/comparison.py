@@ -8,10 +8,11 @@ from dataclasses import dataclass
 
 from playback.facts import facts_of
 from playback.player import Played
-from playback.recording import Recording, Scene
+from playback.recording import Recording
 from playback.symbols import timeless
 
 ABSENT = "-"
+LATE = 3
 BUDGET = 25  # Events of one object and type that the reference sends before it drops them
 
 
@@ -35,33 +36,73 @@ def differences(recording: Recording, played: Played) -> list[Difference]:
 
     Events and phases are compared act by act: a deed with the waits that follow it, since either side may be the quicker one.
     """
-    found: list[Difference] = []
-    for number, (theirs, ours) in enumerate(zip(recording.scenes, played.scenes, strict=True)):
-        if number in played.unmet:
-            found.append(Difference(number, "wait", "met", f"not met: {recording.deeds[number].what['wait']}"))
-        found += _settled(number, theirs, ours)
-    return [*found, *_told(recording, played), *_flashed(recording, played)]
-
-
-def _settled(number: int, theirs: Scene, ours: Scene) -> list[Difference]:
-    left, right = facts_of(theirs.state), facts_of(ours.state)
-    return [
-        Difference(number, fact, left.get(fact, ABSENT), right.get(fact, ABSENT))
-        for fact in sorted(left.keys() | right.keys())
-        if left.get(fact) != right.get(fact)
+    told = [each.difference for each in events_of(recording, played) if each.ours != each.reference]
+    unmet = [
+        Difference(number, "wait", "met", f"not met: {recording.deeds[number].what['wait']}") for number in played.unmet
     ]
+    settled = [pair for number in range(len(recording.deeds)) for pair in settled_at(recording, played, number)]
+    differing = [each for each in settled if each.reference != each.ours]
+    found = sorted([*unmet, *differing], key=lambda each: each.deed)
+    return [*found, *told, *_flashed(recording, played)]
 
 
-def _told(recording: Recording, played: Played) -> Iterator[Difference]:
+def settled_at(recording: Recording, played: Played, number: int) -> Iterator[Difference]:
+    """Every settled fact after a deed, equal or not.
+
+    Before the last wait of an act either side may be the quicker one: what the reference shows later in the act, or showed
+    before the deed, is then as good as equal. After it the world must be the same.
+    """
+    left = facts_of(recording.scenes[number].state)
+    right = facts_of(played.scenes[number].state)
+    near = [facts_of(recording.scenes[other].state) for other in _near(recording, number)]
+    for fact in sorted(left.keys() | right.keys()):
+        ours = right.get(fact, ABSENT)
+        alike = any(each.get(fact, ABSENT) == ours for each in near)
+        yield Difference(number, fact, ours if alike else left.get(fact, ABSENT), ours)
+
+
+def _near(recording: Recording, number: int) -> list[int]:
+    """The deeds of the same act that follow, and the one before, unless the deed ends its act."""
+    act = next(act for act in acts(recording) if number in act)
+    later = [other for other in act if other > number]
+    return [number - 1, *later] if later and number else later
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """How often an Event was sent after a deed, there and here; what the reference had dropped is not counted here."""
+
+    deed: int
+    text: str
+    reference: int
+    ours: int
+
+    @property
+    def difference(self) -> Difference:
+        return Difference(self.deed, f"event {self.text}", _times(self.reference), _times(self.ours))
+
+
+def events_of(recording: Recording, played: Played) -> Iterator[Told]:
+    """Every Event of either side, act by act. One that comes here up to LATE acts later is not late: a busy controller sends
+    Events when it has nothing better to do.
+    """
+    numbers = list(acts(recording))
+    theirs = [Counter(timeless(text) for n in act for text in recording.scenes[n].events) for act in numbers]
+    ours = [Counter(timeless(text) for n in act for text in played.scenes[n].events) for act in numbers]
+    for number, later in _pairs(len(numbers)):
+        late = (theirs[number] - ours[number]) & (ours[later] - theirs[later])
+        ours[number], ours[later] = ours[number] + late, ours[later] - late
     sent: Counter[tuple[str, str]] = Counter()
-    for act in acts(recording):
-        theirs = Counter(timeless(text) for number in act for text in recording.scenes[number].events)
-        ours = Counter(timeless(text) for number in act for text in played.scenes[number].events)
-        sent.update(_sender(text) for text in theirs.elements())
-        for text in sorted(theirs.keys() | ours.keys()):
-            dropped = ours[text] > theirs[text] and sent[_sender(text)] >= BUDGET
-            if ours[text] != theirs[text] and not dropped:
-                yield Difference(act[0], f"event {text}", _times(theirs[text]), _times(ours[text]))
+    for act, left, right in zip(numbers, theirs, ours, strict=True):
+        sent.update(_sender(text) for text in left.elements())
+        for text in sorted(left.keys() | right.keys()):
+            dropped = right[text] > left[text] and sent[_sender(text)] >= BUDGET
+            yield Told(act[0], text, left[text], left[text] if dropped else right[text])
+
+
+def _pairs(count: int) -> Iterator[tuple[int, int]]:
+    """Each act with the acts, up to LATE, that follow it."""
+    return ((first, later) for first in range(count) for later in range(first + 1, min(first + LATE + 1, count)))
 
 
 def _flashed(recording: Recording, played: Played) -> Iterator[Difference]:

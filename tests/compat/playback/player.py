@@ -1,8 +1,7 @@
-"""Plays a recording: the same manifests, the same deeds in the same order, on a sandbox."""
+"""Plays a recording: the same manifests, the same deeds in the same order, on a cluster."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from types import CodeType
@@ -10,19 +9,17 @@ from typing import Any
 
 import yaml
 
+from playback.cluster import INGRESSES, KINDS, PODS, REPLICA_SETS, ROLLOUTS, SERVICES, Cluster, Manifest
 from playback.recording import Deed, Recording, Scene
 from playback.staging import Staging
 from playback.symbols import HASH
-from playback.world import INGRESSES, REPLICA_SETS, ROLLOUTS, World
-from tidegate_sandbox.contracts import Manifest
-from tidegate_sandbox.errors import Conflict
-from tidegate_sandbox.server import Sandbox
+from playback.world import World
 
-QUIET_S = 1.0  # the recorder waited 1.5 s; no reaction here takes longer than a pod needs, 0.3 s
+LAST_S = 1.5  # longer, at the end, so that the last Events of a busy controller come
 CAP_S = 8.0  # the recorder's own limit
+SHORT_CAP_S = 3.0  # at least, where the recorder had a shorter one since nothing ever stood still
 PATIENCE_S = 8.0  # beyond what the reference needed
 GAP_S = 0.1  # between what a Rollout names and the Rollout, so that every watch has heard of it
-_PLURALS = {"Service": "services", "Ingress": INGRESSES, "Rollout": ROLLOUTS, "ReplicaSet": REPLICA_SETS}
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,23 +33,28 @@ class Played:
 class Player:
     """One recording in one namespace."""
 
-    def __init__(self, sandbox: Sandbox, namespace: str, recording: Recording) -> None:
-        self._recording, self._world, self._sandbox = recording, World(sandbox, namespace), sandbox
+    def __init__(self, cluster: Cluster, namespace: str, recording: Recording) -> None:
+        self._recording, self._world, self._cluster = recording, World(cluster, namespace), cluster
         rollouts = [
             m["metadata"]["name"] for m in yaml.safe_load_all(recording.manifests) if m and m["kind"] == "Rollout"
         ]
         self._rollout = rollouts[0] if rollouts else ""
 
-    def play(self, staging: Staging) -> Played:
-        """Do everything in order; a wait that is not met in time is noted and the play goes on."""
+    def play(self, staging: Staging, quiet_s: float) -> Played:
+        """Do everything in order; a wait that is not met in time is noted and the play goes on.
+
+        After a deed the world must stand still for `quiet_s` before it counts as settled, where nothing else is said.
+        """
         scenes, unmet = [], []
         try:
             for number, deed in enumerate(self._recording.deeds):
                 self._rollout = deed.what.get("rollout", self._rollout)
                 if not self._do(deed, staging.patience.get(number, deed.within_s + PATIENCE_S)):
                     unmet.append(number)
-                quiet_s = staging.quiet.get(number, deed.what.get("settle", QUIET_S))
-                self._world.until_quiet(quiet_s, deed.what.get("cap", CAP_S))
+                still_s = staging.quiet.get(number, deed.what.get("settle", quiet_s))
+                self._world.until_quiet(still_s, max(deed.what.get("cap", CAP_S), SHORT_CAP_S))
+                if number == len(self._recording.deeds) - 1:
+                    self._world.until_quiet(still_s + LAST_S, CAP_S)
                 scenes.append(Scene(self._world.state(), self._world.events(), self._world.shown()))
         finally:
             self._world.close()
@@ -71,7 +73,7 @@ class Player:
             self._world.until(lambda: False, what["sleep"])
         elif "delete" in what:
             where = what["delete"]
-            self._sandbox.objects.delete(_PLURALS[where["kind"]], self._world.namespace, where["name"])
+            self._cluster.delete(KINDS[where["kind"]], self._world.namespace, where["name"])
         else:
             self._edit(what)
         return True
@@ -81,28 +83,24 @@ class Player:
         manifests = [m for m in yaml.safe_load_all(text) if m]
         for manifest in manifests:
             manifest["metadata"]["namespace"] = self._world.namespace
-        self._sandbox.apply([m for m in manifests if m["kind"] != "Rollout"])
+        self._cluster.apply([m for m in manifests if m["kind"] != "Rollout"])
         self._world.until(lambda: False, GAP_S)
-        self._sandbox.apply([m for m in manifests if m["kind"] == "Rollout"])
+        self._cluster.apply([m for m in manifests if m["kind"] == "Rollout"])
 
     def _edit(self, what: dict[str, Any]) -> None:
         """A new image, a merge patch, or one on the status, of the Rollout or of the object named."""
-        resource, name = _PLURALS[what.get("kind", "Rollout")], what.get("name", self._rollout)
+        resource, name = KINDS[what.get("kind", "Rollout")], what.get("name", self._rollout)
         if "image" in what:
-            self._write(resource, name, lambda item: _with_image(item, what["image"]), "")
-        elif "status" in what:
-            self._write(resource, name, lambda item: merged(item, {"status": what["status"]}), "status")
+            patch = self._image(resource, name, what["image"])
         else:
-            self._write(resource, name, lambda item: merged(item, _dated(what["patch"])), "")
+            patch = {"status": what["status"]} if "status" in what else _dated(what["patch"])
+        self._cluster.edit(resource, self._world.namespace, name, patch, "status" in what)
 
-    def _write(self, resource: str, name: str, edit: Callable[[Manifest], Manifest], sub: Any) -> None:
-        while True:
-            item = self._sandbox.objects.get(resource, self._world.namespace, name)
-            try:
-                self._sandbox.objects.update(resource, edit(item), sub)
-            except Conflict:
-                continue  # the controller wrote in between: read again, as a patch does in the API server
-            return
+    def _image(self, resource: str, name: str, image: str) -> Manifest:
+        """The patch that gives the first container another image: a merge patch replaces the whole list."""
+        (item,) = (each for each in self._world.objects(resource) if each["metadata"]["name"] == name)
+        first, *others = item["spec"]["template"]["spec"]["containers"]
+        return {"spec": {"template": {"spec": {"containers": [{**first, "image": image}, *others]}}}}
 
     def _wait(self, condition: str, within_s: float) -> bool:
         code = compile(condition, "<wait>", "eval")
@@ -128,9 +126,9 @@ class Player:
             "spec": rollout.get("spec", {}),
             "rs": {(item["metadata"].get("labels") or {}).get(HASH, item["metadata"]["name"]): item for item in sets},
             "rev": {r: item for item in sets if (r := _revision(item))},
-            "svc": {item["metadata"]["name"]: item for item in world.objects("services")},
+            "svc": {item["metadata"]["name"]: item for item in world.objects(SERVICES)},
             "ing": {item["metadata"]["name"]: item for item in world.objects(INGRESSES)},
-            "pods": world.objects("pods"),
+            "pods": world.objects(PODS),
             "ev": world.reasons,
         }
 
@@ -139,26 +137,8 @@ def _revision(item: Manifest) -> str:
     return str((item["metadata"].get("annotations") or {}).get("rollout.argoproj.io/revision", ""))
 
 
-def _with_image(item: Manifest, image: str) -> Manifest:
-    item["spec"]["template"]["spec"]["containers"][0]["image"] = image
-    return item
-
-
 def _dated(value: Any) -> Any:
     """The value with `<now>` replaced by the time of the deed."""
     if isinstance(value, dict):
         return {key: _dated(part) for key, part in value.items()}
     return f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}" if value == "<now>" else value
-
-
-def merged(value: Any, patch: Any) -> Any:
-    """RFC 7396: a merge patch applied to a value; null removes."""
-    if not isinstance(patch, dict):
-        return patch
-    result = dict(value) if isinstance(value, dict) else {}
-    for key, part in patch.items():
-        if part is None:
-            result.pop(key, None)
-        else:
-            result[key] = merged(result.get(key), part)
-    return result

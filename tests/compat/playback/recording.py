@@ -42,6 +42,7 @@ class Recording:
     manifests: str
     deeds: tuple[Deed, ...]
     scenes: tuple[Scene, ...]
+    steady: bool = True  # the reference did the same twice more
 
 
 def read_recording(path: Path, renames: Mapping[str, str] | None = None) -> Recording:
@@ -59,7 +60,7 @@ def read_recording(path: Path, renames: Mapping[str, str] | None = None) -> Reco
         state = _after(state, entry)
         deeds.append(Deed(entry["op"], max(0.0, entry.get("after_s") or 0.0)))
         scenes.append(Scene(state, tuple(_texts(entry["events"])), frozenset(entry["shown"])))
-    return Recording(data["name"], data["manifests"], tuple(deeds), tuple(scenes))
+    return Recording(data["name"], data["manifests"], tuple(deeds), tuple(scenes), data["steady"])
 
 
 def _texts(events: Iterable[str | dict[str, Any]]) -> Iterator[str]:

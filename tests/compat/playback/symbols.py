@@ -6,6 +6,7 @@ import re
 from typing import Any
 
 HASH = "rollouts-pod-template-hash"
+HASHES = {HASH: "hash", "pod-template-hash": "workload"}  # label -> symbol; the second is a Deployment's own
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z|<t:[+-]\d+s>")
 
 
@@ -14,12 +15,13 @@ class Symbols:
 
     def __init__(self, namespace: str) -> None:
         self._namespace = namespace
-        self._hashes: list[str] = []
+        self._symbols: dict[str, str] = {}
 
-    def meet(self, hash_: str) -> None:
-        """Give a hash the next number; one that has a number keeps it."""
-        if hash_ and hash_ not in self._hashes:
-            self._hashes.append(hash_)
+    def meet(self, hash_: str, symbol: str = "hash") -> None:
+        """Give a hash the next number of its symbol; one that has a number keeps it."""
+        if hash_ and hash_ not in self._symbols:
+            number = sum(each.startswith(f"<{symbol}:") for each in self._symbols.values()) + 1
+            self._symbols[hash_] = f"<{symbol}:{number}>"
 
     def of(self, value: Any) -> Any:
         """The same value with symbols in every string, keys included."""
@@ -30,8 +32,8 @@ class Symbols:
         return self._text(value) if isinstance(value, str) else value
 
     def _text(self, text: str) -> str:
-        for number, hash_ in sorted(enumerate(self._hashes, 1), key=lambda pair: -len(pair[1])):
-            text = text.replace(hash_, f"<hash:{number}>")
+        for hash_ in sorted(self._symbols, key=len, reverse=True):
+            text = text.replace(hash_, self._symbols[hash_])
         return timeless(text.replace(self._namespace, "<ns>"))
 
 

@@ -1,53 +1,49 @@
-"""One namespace of a sandbox as the recorder saw it: settled objects and Events, in symbols."""
+"""One namespace of a cluster as the recorder saw it: settled objects and Events, in symbols."""
 
 from __future__ import annotations
 
 import threading
 import time
 from collections.abc import Callable
-from typing import Any
 
+from playback.cluster import EVENTS, REPLICA_SETS, ROLLOUTS, SERVED, Cluster, Manifest, Move
+from playback.forms import FORMS
 from playback.recording import State
-from playback.symbols import HASH, Symbols
-from tidegate_sandbox.contracts import Change, Manifest
-from tidegate_sandbox.server import Sandbox
+from playback.symbols import HASHES, Symbols
 
-ROLLOUTS, REPLICA_SETS, INGRESSES = "rollouts.argoproj.io", "replicasets.apps", "ingresses.networking.k8s.io"
-UNTOLD_S = 0.02  # between two looks at what the store has not told of yet; it is on its way in another thread
-_SILENT = {"events", "endpointslices.discovery.k8s.io", "endpoints", "leases.coordination.k8s.io"}
+UNTOLD_S = 0.02  # between two looks at what has not been told yet; it is on its way in another thread
 _TOLD = {"Rollout", "Experiment", "AnalysisRun"}
 
 
 class World:
     """Follows one namespace from its creation on. `close` ends that; the objects stay."""
 
-    def __init__(self, sandbox: Sandbox, namespace: str) -> None:
-        self.sandbox, self.namespace = sandbox, namespace
+    def __init__(self, cluster: Cluster, namespace: str) -> None:
+        self.cluster, self.namespace = cluster, namespace
         self.symbols = Symbols(namespace)
         self.changed = threading.Condition()
         self._moved, self._heard = time.monotonic(), 0
         self._events: list[Manifest] = []
         self._shown: set[str] = set()
         self.reasons: set[str] = set()
-        self.close = sandbox.objects.subscribe(self._note)
-        sandbox.objects.create("namespaces", {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}})
+        self.close = cluster.follow(self._note)
+        cluster.make_namespace(namespace)
 
-    def _note(self, change: Change) -> None:
-        meta = change.object["metadata"]
+    def _note(self, move: Move) -> None:
+        meta = move.object["metadata"]
         with self.changed:
-            self._heard = change.resource_version
-            if meta.get("namespace") != self.namespace:
+            self._heard = move.number
+            if meta.get("namespace") != self.namespace or move.resource not in SERVED:
                 return
-            if change.resource == "events":
-                if change.type != "DELETED":
-                    self._events.append(change.object)
-                    self.reasons.add(str(change.object.get("reason")))
-            elif change.resource not in _SILENT:
-                self._moved = time.monotonic()
-            if change.resource == ROLLOUTS and (status := change.object.get("status") or {}).get("phase"):
+            if move.resource == EVENTS and not move.gone:
+                self._events.append(move.object)
+                self.reasons.add(str(move.object.get("reason")))
+            self._moved = time.monotonic()  # an Event too: a controller sends it when it has nothing better to do
+            if move.resource == ROLLOUTS and (status := move.object.get("status") or {}).get("phase"):
                 self._shown.add(f"{status['phase']}: {status.get('message', '')}")
-            if change.resource == REPLICA_SETS:
-                self.symbols.meet((meta.get("labels") or {}).get(HASH, ""))
+            if move.resource == REPLICA_SETS:
+                for label, symbol in HASHES.items():
+                    self.symbols.meet((meta.get("labels") or {}).get(label, ""), symbol)
             self.changed.notify_all()
 
     def touch(self) -> None:
@@ -67,12 +63,12 @@ class World:
         return True
 
     def until_quiet(self, quiet_s: float, within_s: float) -> bool:
-        """Whether nothing moved for `quiet_s`, within `within_s`. What is in the store and not yet told of is a move."""
+        """Whether nothing moved for `quiet_s`, within `within_s`. What is there and not yet told of is a move."""
         end = time.monotonic() + within_s
         with self.changed:
             while True:
                 now = time.monotonic()
-                rest = self._moved + quiet_s - now if self._heard >= self.sandbox.objects.version else UNTOLD_S
+                rest = self._moved + quiet_s - now if self._heard >= self.cluster.latest() else UNTOLD_S
                 if rest <= 0:
                     return True
                 if now >= end:
@@ -80,7 +76,7 @@ class World:
                 self.changed.wait(min(rest, end - now))
 
     def objects(self, resource: str) -> list[Manifest]:
-        return self.sandbox.objects.list(resource, self.namespace)
+        return self.cluster.objects(resource, self.namespace)
 
     def events(self) -> tuple[str, ...]:
         """The Events since the last call, as `type reason kind/name: message`."""
@@ -101,61 +97,7 @@ class World:
     def state(self) -> State:
         """Every object the recorder looks at, in its form."""
         state: State = {}
-        for resource, form in _FORMS.items():
+        for resource, form in FORMS.items():
             for item in self.objects(resource):
                 state[f"{item['kind']}/{item['metadata']['name']}"] = form(item)
         return dict(self.symbols.of(state))
-
-
-def _meta(item: Manifest, *keys: str) -> Manifest:
-    """The labels and annotations asked for, without what kubectl keeps for itself."""
-    found = {key: dict(item["metadata"].get(key) or {}) for key in keys}
-    found.get("annotations", {}).pop("kubectl.kubernetes.io/last-applied-configuration", None)
-    return found
-
-
-def _image(item: Manifest) -> Any:
-    return item["spec"]["template"]["spec"]["containers"][0]["image"]
-
-
-def _rollout(item: Manifest) -> Manifest:
-    spec = item["spec"]
-    form = {**_meta(item, "annotations"), "replicas": spec.get("replicas"), "image": _image(item)}
-    if "paused" in spec:
-        form["paused"] = spec["paused"]
-    status = item.get("status") or {}
-    if status.get("observedGeneration") != str(item["metadata"]["generation"]):
-        form["behind"] = True  # the recorder saw no generation; a settled state must have been made from the latest one
-    return {**form, "status": status}
-
-
-def _replica_set(item: Manifest) -> Manifest:
-    status, template = item.get("status") or {}, item["spec"]["template"]
-    form = {
-        **_meta(item, "annotations", "labels"),
-        "replicas": item["spec"]["replicas"],
-        "podLabels": template["metadata"].get("labels") or {},
-        "podAnnotations": template["metadata"].get("annotations") or {},
-        "image": _image(item),
-        "ready": status.get("readyReplicas", 0),
-        "available": status.get("availableReplicas", 0),
-    }
-    if item["spec"].get("minReadySeconds"):
-        form["minReadySeconds"] = item["spec"]["minReadySeconds"]
-    return form
-
-
-def _service(item: Manifest) -> Manifest:
-    return {**_meta(item, "annotations"), "selector": item["spec"].get("selector") or {}}
-
-
-def _ingress(item: Manifest) -> Manifest:
-    return {**_meta(item, "annotations", "labels"), "spec": item["spec"]}
-
-
-_FORMS: dict[str, Callable[[Manifest], Manifest]] = {
-    ROLLOUTS: _rollout,
-    REPLICA_SETS: _replica_set,
-    "services": _service,
-    INGRESSES: _ingress,
-}

@@ -73,6 +73,12 @@ class Cluster:
         self.view.remember(resource, updated)
         return updated
 
+    def annotate(self, resource: str, manifest: Manifest) -> Manifest:
+        """Write labels and annotations through the status, as Kubernetes' own controllers do: the generation stays."""
+        updated = self.objects.update(resource, manifest, subresource="status")
+        self.view.remember(resource, updated)
+        return updated
+
     def update_status(self, resource: str, seen: Manifest, status: Manifest) -> bool:
         """Write the status of `seen` unless it is `status` already; whether anything was written."""
         if seen.get("status", {}) == status:

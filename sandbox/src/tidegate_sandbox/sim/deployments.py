@@ -172,7 +172,7 @@ class Deployments:
         revision = str(revision_of(new))
         if annotations_of(deployment).get(REVISION) != revision:
             noted = {**annotations_of(deployment), REVISION: revision}
-            self._cluster.update(RESOURCE, _annotated(deployment, noted))
+            self._cluster.annotate(RESOURCE, _annotated(deployment, noted))
         return new, [*others, new]
 
     def _create(self, deployment: Manifest, annotations: dict[str, str], others: Sequence[Manifest]) -> Manifest | None:

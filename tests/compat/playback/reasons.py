@@ -1,0 +1,37 @@
+"""Why a difference is wanted: `X…` is a defect of the reference controller as recorded, a text names the rule instead."""
+
+from __future__ import annotations
+
+REASONS = {
+    "X2": "an aborted routed canary keeps one selector; the reference lets the canary Service flap",
+    "X3": "the ReplicaSets stay with their Rollout while the workload is gone; nothing is drained",
+    "X4": "stableService moves to the new version before the last stable pod goes",
+    "X8": "annotations of the canary Ingress that are wanted no more are removed",
+    "X10": "a setWeight step completes once its weight was written for the current version",
+    "X13": "a setWeight step completes at its target, not when no move is possible for the moment",
+    "X14": "a new template is handled before new replicas, so the new version never jumps over its step's size",
+    "X15": "a switch of the strategy in mid-update is an update: stable serves first, the new version after it",
+    "X16": "a managed Service that lost its hash or was claimed for nobody is repaired at once",
+    "X17": "a deleted canary Ingress is made again at once",
+    "X25": "a delay is never shorter than it says: what the reference had ended a second early is still there",
+    "X26": "paths of foreign Services are not copied into the canary Ingress",
+    "X34": "an Ingress of somebody else makes the spec invalid until it goes; nothing is tried again and again",
+    "X38": "a ReplicaSet without the hash label that holds the name is a collision, not a standstill",
+    "X39": "an event starts a pass at once; the reference was still waiting for its back-off",
+    "X40": "a resume that arrives while spec.paused is kept",
+    "X41": "a resume of a blue-green pause promotes, whatever is left of its seconds",
+    "X51": "a restart that was pending ends with the next template",
+    "X56": "Healthy only when every pod of the new version is available",
+    "X58": "the condition Paused is False during an abort",
+    "X63": "labels that others put on the canary Ingress stay",
+    "X65": "one RolloutAborted for a passed deadline",
+    "X67": "SkipSteps only for a new template",
+    "former annotation": "desired-replicas is kept on new and stable; a former version keeps the number of its time",
+    "held annotation": "desired-replicas follows spec.replicas even while spec.paused holds the sizes (#3412, #4919)",
+    "kept canary": "abortScaleDownDelaySeconds 0 keeps the canary at its size (#1841, #1337)",
+    "two moves": "stable and new are sized in one pass, so unready pods beyond R + maxSurge go with the first drain",
+    "lost event": "NewReplicaSetCreated is sent for each; a pass of the reference on a stale cache lost it",
+    "first look": "between the first pods and the next pass the Service is not switched yet",
+    "writes to a workload": "how often the workload was scaled on the way, which its generation counts",
+    "one history": "revision-history grows when the number changes, not when a copied annotation does",
+}
