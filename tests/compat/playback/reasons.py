@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 REASONS = {
+    "later wins": "an abort behind a full promotion stops it; the reference takes the abort back (#4461)",
     "X2": "an aborted routed canary keeps one selector; the reference lets the canary Service flap",
     "X3": "the ReplicaSets stay with their Rollout while the workload is gone; nothing is drained",
     "X4": "stableService moves to the new version before the last stable pod goes",

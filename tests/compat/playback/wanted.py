@@ -96,6 +96,12 @@ WANTED: dict[str, tuple[Wanted, ...]] = {
         Wanted("X38", "Rollout/app status.phase", [6, 7], "Paused"),
         Wanted("X38", "*", range(8)),
     ),
+    "canary-promote-full-bad-image": (
+        Wanted("later wins", "shown Degraded: RolloutAborted: *", [7]),
+        Wanted("later wins", "wait", [8]),
+        Wanted("later wins", "Rollout/app status.phase", [7, 8], "Degraded"),
+        Wanted("later wins", "*", [7, 8, 9]),
+    ),
     "canary-replicas-and-image": (
         Wanted("X14", "event Normal ScalingReplicaSet *<hash:2> (revision 2) from 0 to 1", [2], "sent"),
         Wanted("X14", "event Normal ScalingReplicaSet *<hash:2> (revision 2) from *", [2], "-"),
