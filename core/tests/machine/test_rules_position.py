@@ -8,17 +8,14 @@ from typing import Any
 
 import pytest
 
-from machine_world import PAUSE, RESUME, World, weight
+from machine_world import PAUSE, World, weight
 from tidegate.api.status import RolloutStatus
 from tidegate.machine.actions import PatchReplicaSet
 from tidegate.machine.checking import DeleteExperiment
-from tidegate.machine.observed import RouterView, ServiceView, WorkloadView
-from tidegate.machine.plan import Outcome
+from tidegate.machine.observed import WorkloadView
 from tidegate.machine.replicas import Basic, Bounds, Count, Sizes, next_sizes
 from tidegate.machine.rollout.decide import decide
 from tidegate.machine.rollout.outcome.serial import only_counts
-from tidegate.machine.routing import SetWeights, VerifyWeights
-from tidegate.machine.traffic import Capability, Destination, Verdict
 
 Build = Callable[..., World]
 PAIR = {"pingService": "demo-ping", "pongService": "demo-pong"}
@@ -64,80 +61,6 @@ def test_a_patch_that_only_notes_something_says_so_and_a_resize_says_what(a_roll
     patches = [call for call in world.calls if isinstance(call, PatchReplicaSet)]
     assert any("new 0 -> 2" in patch.why for patch in patches)
     assert all(patch.why for patch in patches)
-
-
-# --- traffic ---
-
-
-def test_a_service_moves_back_to_stable_only_with_a_pod_there(a_rollout: Build) -> None:
-    world = a_rollout([weight(50), PAUSE], **ROUTED)
-    world.pods_up["v1"] = 0
-    world.cluster()
-    world.services["demo-stable"] = ServiceView("demo-stable", {"app": "demo"}, "demo", "1")
-    world.run()
-    assert world.selected("demo-stable") == ""
-    del world.pods_up["v1"]
-    assert world.run().selected("demo-stable") == world.hash("v1")
-
-
-def test_a_ping_pong_service_is_repaired_only_with_a_stable_pod(a_rollout: Build) -> None:
-    world = a_rollout([weight(50), PAUSE], services=False, pingPong=PAIR, **ROUTED)
-    stable = next(name for name in PAIR.values() if world.selected(name) == world.hash("v1"))
-    world.pods_up["v1"] = 0
-    world.cluster()
-    world.services[stable] = ServiceView(stable, {"app": "demo"}, "demo", "1")
-    assert world.run().selected(stable) == ""
-    del world.pods_up["v1"]
-    assert world.run().selected(stable) == world.hash("v1")
-
-
-def test_the_recorded_weights_name_the_services(a_rollout: Build) -> None:
-    world = a_rollout([weight(20), PAUSE], **ROUTED).image("v2").run()
-    assert recorded(world, "stable")["serviceName"] == "demo-stable"
-    assert recorded(world, "canary")["serviceName"] == "demo-canary"
-
-
-def test_the_weights_of_ping_pong_name_no_service(a_rollout: Build) -> None:
-    world = a_rollout([weight(20), PAUSE], services=False, pingPong=PAIR, **ROUTED).image("v2").run()
-    assert not {"serviceName"} & (recorded(world, "stable").keys() | recorded(world, "canary").keys())
-
-
-def test_an_experiment_gets_its_least_share(a_rollout: Build) -> None:
-    world = a_rollout([weight(10), {"experiment": {"templates": TEMPLATES}}], **ROUTED)
-    world.verdicts["Experiment"], world.destinations = "Running", (Destination("demo-next", 1, "h"),)
-    world.image("v2").run()
-    assert [(side["serviceName"], side["weight"]) for side in world.status["canary"]["weights"]["additional"]] == [
-        ("demo-next", 1)
-    ]
-
-
-def test_a_router_that_cannot_read_back_is_not_asked(a_rollout: Build) -> None:
-    world = a_rollout([weight(50)], **ROUTED)
-    world.routers = (RouterView("mesh", "Mesh", frozenset({Capability.WEIGHTS, Capability.HASH})),)
-    world.image("v2").run()
-    assert any(isinstance(call, SetWeights) for call in world.calls)
-    assert not any(isinstance(call, VerifyWeights) for call in world.calls)
-
-
-def test_a_weight_step_needs_exactly_the_pods_of_stables_share(a_rollout: Build) -> None:
-    world = a_rollout([weight(50), PAUSE, weight(20), PAUSE], **ROUTED).image("v2").run()
-    world.pods_up["v1"] = 8
-    world.client(**RESUME).run()
-    assert recorded(world, "canary")["weight"] == 20
-
-
-def test_the_longest_of_two_routers_waits_counts(a_rollout: Build) -> None:
-    world = a_rollout([weight(50), PAUSE], **ROUTED)
-    can = world.routers[0].can
-    world.routers = (RouterView("mesh", "Mesh", can), RouterView("lb", "LB", can))
-
-    def slow(action: Any) -> Outcome | None:
-        if not isinstance(action, VerifyWeights):
-            return None
-        return Outcome(action, verdict=Verdict(False, retry_after_s=40.0 if action.router == "lb" else 20.0))
-
-    world.refuse = slow
-    assert world.image("v2").run().wait == 40
 
 
 # --- checks and pauses ---
@@ -195,19 +118,6 @@ def test_a_pause_step_waits_beside_an_inconclusive_run(a_rollout: Build) -> None
 # --- what is asked and what is said ---
 
 
-def test_a_pause_asks_no_router_to_read_back(a_rollout: Build) -> None:
-    world = a_rollout([weight(20), PAUSE], **ROUTED).image("v2").run().forget().after(5)
-    assert any(isinstance(call, SetWeights) for call in world.calls)
-    assert not any(isinstance(call, VerifyWeights) for call in world.calls)
-
-
-def test_the_idle_ping_pong_service_keeps_no_former_version_alive(a_rollout: Build) -> None:
-    world = a_rollout([weight(50)], services=False, pingPong=PAIR, **ROUTED).image("v2").run()
-    assert world.hash("v1") in {world.selected(name) for name in PAIR.values()}
-    world.after(31).after(31)
-    assert world.spec_size("v1") == 0
-
-
 def test_a_plan_expects_what_comes_when_everything_succeeds(a_rollout: Build) -> None:
     world = a_rollout([weight(20), PAUSE, weight(60)], **ROUTED)
     world.verdict = True
@@ -248,14 +158,25 @@ def test_only_counts_may_wait_and_the_times_of_conditions(patch: dict[str, Any],
     assert only_counts(before, patch) == alone
 
 
-def test_a_workload_that_grows_again_goes_to_nothing_beside_a_paused_rollout(a_rollout: Build) -> None:
-    world = a_rollout([weight(20)], deployed=False)
+def lent(world: World) -> World:
+    """A Rollout that is deployed with the template of a Deployment whose pods it has taken over, and paused."""
     spec = world.rollout["spec"]
     template, selector = spec.pop("template"), spec.pop("selector")
-    reference = {"apiVersion": "apps/v1", "kind": "Deployment", "name": "web", "scaleDown": "progressively"}
-    spec["workloadRef"] = reference
+    spec["workloadRef"] = {"apiVersion": "apps/v1", "kind": "Deployment", "name": "web", "scaleDown": "progressively"}
     world.workload = WorkloadView("Deployment", "web", "w-1", 1, template, selector, 5)
-    world.run().edit(paused=True).run()
-    world.workload = replace(world.workload, replicas=5)
+    return world.run().edit(paused=True).run()
+
+
+@pytest.mark.parametrize("size", [5, 1])
+def test_a_workload_that_grows_again_goes_to_nothing_beside_a_paused_rollout(a_rollout: Build, size: int) -> None:
+    world = lent(a_rollout([weight(20)], deployed=False))
+    assert world.workload is not None
+    world.workload = replace(world.workload, replicas=size)
     world.run()
     assert (world.phase[0], world.workload.replicas) == ("Paused", 0)
+
+
+def test_a_workload_that_has_given_way_stays_so_when_the_rollout_grows(a_rollout: Build) -> None:
+    world = lent(a_rollout([weight(20)], deployed=False)).edit(replicas=12).run()
+    assert world.workload is not None
+    assert world.workload.replicas == 0

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from machine_world import PAUSE, World, weight
+from machine_world import PAUSE, RESUME, World, weight
 from tidegate.api import names
 from tidegate.api.steps import Step
 from tidegate.machine.hashing import template_digest
@@ -76,6 +76,7 @@ def test_the_least_grace_period_of_a_probe_is_one_second(grace: int, wrong: bool
 
 
 def test_entries_of_step_plugins_with_a_garbled_index_count_for_nothing(a_rollout: Build) -> None:
-    world = a_rollout([weight(20), {"plugin": {"name": "example/gate"}}, PAUSE])
-    world.client(canary={"stepPluginStatuses": [{"index": "1", "name": "example/gate"}, {"index": 9}, {"index": -1}]})
-    assert world.image("v2").run().phase == ("Paused", "CanaryPauseStep")
+    world = a_rollout([weight(20), PAUSE, {"plugin": {"name": "example/gate"}}, PAUSE]).image("v2").run()
+    garbled = [{"index": "2", "name": "example/gate"}, {"index": 9, "name": "example/gate"}, {"index": -1}]
+    world.client(canary={"stepPluginStatuses": garbled}, **RESUME).run()
+    assert (world.phase, world.status["currentStepIndex"]) == (("Paused", "CanaryPauseStep"), 3)
