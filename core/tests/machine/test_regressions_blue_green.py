@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from machine_world import PAUSE, RESUME, World, weight
+from tidegate.machine.actions import EvictPod, PointService
 from tidegate.machine.observed import ServiceView
 from tidegate.machine.plan import Outcome, Result
+from tidegate.machine.rollout.decide import decide
 from tidegate.machine.routing import CleanUpRouter
 
 Build = Callable[..., World]
@@ -89,6 +92,7 @@ def test_resume_of_an_inconclusive_run_after_the_switch_survives_a_missing_pod(a
     world.pods_up["v2"] = 2
     world.run().client(**RESUME).run()
     del world.pods_up["v2"]
+    world.run().judge("PostPromotion", "Successful")
     assert world.run().phase == ("Healthy", "")
 
 
@@ -108,10 +112,44 @@ def test_a_pass_that_is_pending_before_the_switch_promotes_nothing(a_rollout: Bu
     world.refuse = lambda a: Outcome(a, Result.PENDING, message="later") if isinstance(a, CleanUpRouter) else None
     for _ in range(10):
         world.step()
-        promoted = world.status["stableRS"] == world.hash("v2")
-        assert not promoted or world.selected("demo-active") == world.hash("v2")
-        assert world.status.get("blueGreen", {}).get("activeSelector", "") == world.selected("demo-active")
-    assert world.selected("demo-active")
+        assert world.status["stableRS"] != world.hash("v2") or world.selected("demo-active") == world.hash("v2")
+    assert world.status["blueGreen"]["activeSelector"] == world.selected("demo-active") != ""
+
+
+def test_a_switch_that_is_pending_promotes_nothing(a_blue_green: Build) -> None:
+    world = a_blue_green()
+    world.refuse = lambda a: (
+        Outcome(a, Result.PENDING, message="later")
+        if isinstance(a, PointService) and a.service == "demo-active"
+        else None
+    )
+    world.image("v2")
+    for _ in range(10):
+        world.step()
+    assert world.status["stableRS"] == world.hash("v1")
+
+
+def test_a_router_is_cleaned_up_once_stable_is_complete(a_rollout: Build) -> None:
+    steps = [weight(75), PAUSE]
+    world = becoming_blue_green(a_rollout, steps, routed=True, replicas=4, dynamicStableScale=True)
+    whole = world.seen
+    world.seen = lambda: replace(whole(), retired=("mesh",))  # type: ignore[method-assign]
+    world.pods_up["v1"] = 1
+    for _ in range(4):
+        world.step()
+    assert not [call for call in world.calls if isinstance(call, CleanUpRouter)]
+    del world.pods_up["v1"]
+    for _ in range(4):
+        world.step()
+    assert [call for call in world.calls if isinstance(call, CleanUpRouter)]
+
+
+def test_a_restart_counts_only_pods_that_stay(a_blue_green: Build) -> None:
+    world = a_blue_green(replicas=2, scaleDownDelaySeconds=300)
+    world.image("v2").run().edit(restartAt="2026-01-01T00:00:10Z")
+    world.of("v1")["spec"]["replicas"] = 0
+    world.now += timedelta(seconds=20)
+    assert sum(isinstance(action, EvictPod) for action in decide(world.seen()).actions) <= 1
 
 
 def test_an_overdue_pause_with_pods_missing_wakes_nobody(a_blue_green: Build) -> None:

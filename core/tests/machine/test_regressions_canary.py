@@ -11,8 +11,8 @@ import pytest
 
 from machine_world import PAUSE, RESUME, World, weight
 from tidegate.api import names
-from tidegate.machine.actions import EvictPod, PatchPod
-from tidegate.machine.checking import Operation, StepAnswer, StartRun
+from tidegate.machine.actions import PatchPod
+from tidegate.machine.checking import Operation, StartRun, StepAnswer
 from tidegate.machine.plan import Outcome, Result
 from tidegate.machine.rollout.decide import decide
 from tidegate.machine.routing import CleanUpRouter
@@ -37,23 +37,6 @@ def test_a_router_that_left_the_spec_keeps_no_abort_from_its_weight(a_rollout: B
     for _ in range(5):
         world.step()
     assert world.weights[-1][0] == 0
-
-
-def test_a_router_is_cleaned_up_once_stable_is_complete(a_rollout: Build) -> None:
-    world = a_rollout([weight(75), PAUSE], routed=True, replicas=4, dynamicStableScale=True).image("v2").run()
-    del world.rollout["spec"]["strategy"]["canary"]["trafficRouting"]
-    del world.rollout["spec"]["strategy"]["canary"]["dynamicStableScale"]
-    world.routers, whole = (), world.seen
-    world.seen = lambda: replace(whole(), retired=("mesh",))  # type: ignore[method-assign]
-    world.pods_up["v1"] = 1
-    world.edited()
-    for _ in range(4):
-        world.step()
-    assert not [call for call in world.calls if isinstance(call, CleanUpRouter)]
-    del world.pods_up["v1"]
-    for _ in range(4):
-        world.step()
-    assert [call for call in world.calls if isinstance(call, CleanUpRouter)]
 
 
 @pytest.mark.parametrize("label", ["app", names.POD_HASH])
@@ -269,21 +252,13 @@ def test_the_deadline_aborts_no_full_promotion(a_rollout: Build) -> None:
     assert world.reasons().count("RolloutAborted") == 0
 
 
-def test_a_restart_counts_only_pods_that_stay(a_blue_green: Build) -> None:
-    world = a_blue_green(replicas=2, scaleDownDelaySeconds=30)
-    world.image("v2").run()
-    world.now += timedelta(seconds=30)
-    world.edit(restartAt=world.now.strftime("%Y-%m-%dT%H:%M:%SZ"))
-    world.lingering = True
-    world.step()
-    assert sum(isinstance(call, EvictPod) for call in world.calls) <= 1
-
-
-def test_the_last_pod_behind_stable_service_stays_and_the_update_goes_on(a_rollout: Build) -> None:
-    fields: dict[str, Any] = {"maxSurge": 0, "maxUnavailable": 1, "services": True}
-    world = a_rollout([weight(100), PAUSE], replicas=1, **fields).image("v2")
-    world.run()
-    assert world.spec_size("v2") == 1
+def test_the_last_pod_behind_stable_service_stays(a_rollout: Build) -> None:
+    world = a_rollout([weight(100), PAUSE], replicas=1, services=True, maxUnavailable="100%").image("v2").run()
+    assert world.selected("demo-stable") == world.hash("v2")
+    world.image("bad").run()
+    behind = world.by_hash(world.selected("demo-stable"))
+    assert behind is not None
+    assert behind["status"]["available"] == 1
 
 
 def test_an_aborted_version_waits_at_its_deadline_for_stable(a_rollout: Build) -> None:
@@ -293,3 +268,12 @@ def test_an_aborted_version_waits_at_its_deadline_for_stable(a_rollout: Build) -
     assert world.spec_size("v2") == 1
     del world.pods_up["v1"]
     assert world.after(60).spec_size("v2") == 0
+
+
+def test_a_router_goes_when_the_canary_becomes_basic_in_a_pause(a_rollout: Build) -> None:
+    world = a_rollout([weight(75), PAUSE], routed=True, replicas=4, dynamicStableScale=True).image("v2").run()
+    world.strategy(trafficRouting=None, dynamicStableScale=None)
+    world.routers, whole = (), world.seen
+    world.seen = lambda: replace(whole(), retired=("mesh",))  # type: ignore[method-assign]
+    world.run()
+    assert any(isinstance(call, CleanUpRouter) for call in world.calls)

@@ -45,8 +45,10 @@ def retire_routers(case: Case, draft: Draft) -> None:
 
     Last of all: whatever it comes to, the update does not depend on it.
     """
-    if case.seen.retired and case.stable is not None and case.stable.available < case.replicas:
-        draft.notes.append(f"routers that left the spec stay until stable has {case.replicas} available replicas")
+    basic = case.blue_green is None and not case.routed and case.separate_stable is not None
+    enough_pods = target(case).goal.stable if basic else case.replicas
+    if case.seen.retired and case.stable is not None and case.stable.available < enough_pods:
+        draft.notes.append(f"routers that left the spec stay until stable has {enough_pods} available replicas")
         return
     for name in case.seen.retired:
         draft.act(CleanUpRouter(name, why="no longer in the spec"))
