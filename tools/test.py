@@ -19,7 +19,7 @@ def coverage(*arguments: str) -> subprocess.CompletedProcess[bytes]:
 def main() -> int:
     """Exit code of pytest, whatever the coverage is."""
     coverage("erase")
-    code = coverage("run", "-m", "pytest", "-n", "4", *sys.argv[1:]).returncode
+    code = coverage("run", "-m", "pytest", "-n", "4", "--dist", "loadgroup", *sys.argv[1:]).returncode
     coverage("combine", "--quiet")
     print(
         "coverage of lines and branches, in per cent (`.venv/bin/coverage report` says where the gaps are):", flush=True

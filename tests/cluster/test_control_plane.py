@@ -7,11 +7,12 @@ import select
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 import yaml
-from realcluster import binaries, pods, process
+from realcluster import binaries, process
 from realcluster.control_plane import CONTROLLER, ControlPlane
 from realcluster.rest import Api, ApiError
 
@@ -86,29 +87,45 @@ def test_the_kubeconfig_of_the_controller_has_only_its_rights(plane: ControlPlan
     assert refused.value.code == 403
 
 
-@pytest.mark.parametrize(
-    ("container", "seconds"),
-    [
-        ({}, 0.3),
-        ({"readinessProbe": {"initialDelaySeconds": 2}}, 2.0),
-        ({"lifecycle": {"postStart": {"exec": {"command": ["sh", "-c", "sleep 4"]}}}}, 4.0),
-        ({"lifecycle": {"postStart": {"sleep": {"seconds": 3}}}}, 3.0),
-    ],
-    ids=["at once", "probe", "hook", "sleep action"],
-)
-def test_a_pod_is_ready_after_its_probe_and_hook(container: dict[str, object], seconds: float) -> None:
-    pod = {"metadata": {}, "spec": {"containers": [{"name": "web", **container}]}}
-    assert pods.seconds_to_ready(pod) == seconds
+def test_a_container_that_crashes_is_restarted_and_backs_off(
+    plane: ControlPlane, namespace: str, deployments: str
+) -> None:
+    api = plane.api()
+    api.call("POST", deployments, deployment("web:crash"))
+
+    def waits() -> set[tuple[str, bool]]:
+        items = api.call("GET", f"/api/v1/namespaces/{namespace}/pods")["items"]
+        states = [one for item in items for one in item["status"].get("containerStatuses", [])]
+        return {(one["state"].get("waiting", {}).get("reason", ""), one["restartCount"] > 0) for one in states}
+
+    plane.wait("CrashLoopBackOff", lambda: waits() == {("CrashLoopBackOff", True)})
 
 
-@pytest.mark.parametrize(("slept", "grace", "seconds"), [(0, 30, 0.2), (5, 30, 5.0), (60, 30, 30.0)])
-def test_a_pod_ends_after_its_hook_but_within_its_grace(slept: int, grace: int, seconds: float) -> None:
-    hook = {"preStop": {"exec": {"command": ["sleep", str(slept)]}}}
-    pod = {
-        "metadata": {"deletionGracePeriodSeconds": grace},
-        "spec": {"containers": [{"name": "web", "lifecycle": hook}]},
-    }
-    assert pods.seconds_to_end(pod) == seconds
+@pytest.mark.parametrize(("script", "ends"), [("sleep 1", "Complete"), ("sleep 1; exit 3", "Failed")])
+def test_a_job_ends_as_its_command_does(plane: ControlPlane, namespace: str, script: str, ends: str) -> None:
+    container = {"name": "check", "image": "check:1", "command": ["sh", "-c", script]}
+    pods = {"spec": {"restartPolicy": "Never", "containers": [container]}}
+    jobs = f"/apis/batch/v1/namespaces/{namespace}/jobs"
+    spec = {"backoffLimit": 0, "template": pods}
+    plane.api().call("POST", jobs, {"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": "one"}, "spec": spec})
+
+    def ended() -> bool:
+        found = plane.api().call("GET", f"{jobs}/one")["status"].get("conditions") or []
+        return any(one["type"] == ends and one["status"] == "True" for one in found)
+
+    plane.wait(f"the Job is {ends}", ended)
+
+
+def test_a_deleted_pod_stays_until_its_hook_is_over(plane: ControlPlane, namespace: str, deployments: str) -> None:
+    api = plane.api()
+    api.call("POST", deployments, deployment("web:1", lifecycle={"preStop": {"exec": {"command": ["sleep", "2"]}}}))
+    plane.wait("two pods available", lambda: available(api, deployments) == 2)
+    pods = f"/api/v1/namespaces/{namespace}/pods"
+    name = api.call("GET", pods)["items"][0]["metadata"]["name"]
+    begun = time.monotonic()
+    api.call("DELETE", f"{pods}/{name}")
+    plane.wait("gone", lambda: name not in {one["metadata"]["name"] for one in api.call("GET", pods)["items"]})
+    assert time.monotonic() - begun >= 2
 
 
 def test_missing_binaries_say_where_and_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

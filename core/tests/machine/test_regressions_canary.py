@@ -11,8 +11,9 @@ import pytest
 
 from machine_world import PAUSE, RESUME, World, weight
 from tidegate.api import names
-from tidegate.machine.actions import PatchPod
+from tidegate.machine.actions import PatchPod, PatchReplicaSet
 from tidegate.machine.checking import Operation, StartRun, StepAnswer
+from tidegate.machine.observed import Observed
 from tidegate.machine.plan import Outcome, Result
 from tidegate.machine.rollout.decide import decide
 from tidegate.machine.routing import CleanUpRouter
@@ -277,3 +278,28 @@ def test_a_router_goes_when_the_canary_becomes_basic_in_a_pause(a_rollout: Build
     world.seen = lambda: replace(whole(), retired=("mesh",))  # type: ignore[method-assign]
     world.run()
     assert any(isinstance(call, CleanUpRouter) for call in world.calls)
+
+
+def test_weights_that_routers_took_are_recorded_although_the_pass_failed(a_rollout: Build) -> None:
+    world = a_rollout([weight(50), PAUSE], routed=True).image("v2").run().client(abort=True)
+    world.refuse = lambda a: Outcome(a, Result.FAILED, message="409") if isinstance(a, PatchReplicaSet) else None
+    world.step()
+    assert world.weights[-1][0] == 0
+    assert world.status["canary"]["weights"]["canary"]["weight"] == 0
+    assert world.phase == ("Paused", "CanaryPauseStep"), "nothing else is claimed"
+
+
+def test_pods_that_are_on_their_way_out_carry_no_share(a_rollout: Build) -> None:
+    world = a_rollout([weight(75), PAUSE], routed=True, replicas=4, dynamicStableScale=True).image("v2").run()
+    whole = world.seen
+    stable = world.hash("v1")
+
+    def stale() -> Observed:
+        seen = whole()
+        sets = tuple(replace(s, available=3) if s.pod_hash == stable else s for s in seen.replica_sets)
+        return replace(seen, replica_sets=sets)
+
+    world.forget().client(abort=True)
+    world.seen = stale  # type: ignore[method-assign]
+    world.step()
+    assert world.weights[-1][0] == 75, "one pod of stable stays, whatever its status still says"

@@ -15,6 +15,7 @@ _CONTROLLERS = (
     "endpointslice-controller",
     "garbage-collector-controller",
     "namespace-controller",
+    "disruption-controller",
 )
 
 

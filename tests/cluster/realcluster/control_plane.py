@@ -7,6 +7,7 @@ import secrets
 import shutil
 import subprocess
 import tempfile
+import threading
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -61,6 +62,7 @@ class ControlPlane:
     files: certificates.Certificates
     tokens: dict[str, str]
     processes: dict[str, Process] = field(default_factory=dict)
+    _stopped: threading.Event = field(default_factory=threading.Event)
     _cleanup: ExitStack = field(default_factory=ExitStack)
 
     @classmethod
@@ -111,7 +113,8 @@ class ControlPlane:
         self.stop()
 
     def stop(self) -> None:
-        """Ends the kubelet, then the processes in reverse order, and removes the folder."""
+        """Ends the kubelet, then the processes in reverse order, and removes the folder. Whoever waits gives up."""
+        self._stopped.set()
         self._cleanup.close()
 
     def check(self) -> None:
@@ -170,13 +173,14 @@ class ControlPlane:
             self.wait(f"CRD {name} established", partial(_established, api, name))
 
     def wait(self, what: str, met: Callable[[], bool], seconds: float = _START_S) -> None:
-        """Polls until `met()` is true. Raises NotReady after `seconds`, ProcessEnded if a process ends meanwhile."""
+        """Polls until `met()` is true. Raises NotReady after `seconds` or `stop`, ProcessEnded if a process ends."""
         end = time.monotonic() + seconds
         while not met():
             self.check()
             if time.monotonic() > end:
                 raise NotReady(f"{what}: not so after {seconds:g} s")
-            time.sleep(_POLL_S)
+            if self._stopped.wait(_POLL_S):
+                raise NotReady(f"{what}: the control plane was stopped meanwhile")
 
 
 def _answers_ok(api: Api) -> bool:

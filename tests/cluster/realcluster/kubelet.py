@@ -1,4 +1,8 @@
-"""The simulated kubelet and scheduler: binds pods, makes them ready or not, ends them."""
+"""The simulated kubelet and scheduler: binds pods, reports how they do, ends them.
+
+A pod lives as in the sandbox: the same functions read its image, its command, its probes and hooks, and the
+annotations `sandbox.tidegate.io/*`. So a scenario is written once, and the two worlds differ in everything but the pods.
+"""
 
 from __future__ import annotations
 
@@ -11,15 +15,22 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
 import urllib3
 
 from realcluster import pods
 from realcluster.rest import STRATEGIC_PATCH, Api, ApiError
+from tidegate_sandbox.sim.behaviour import stop_s
+from tidegate_sandbox.sim.moments import moment
+from tidegate_sandbox.sim.podstatus import FINISHED, Life, status_at
 
 log = logging.getLogger(__name__)
 
+# From its node to Ready, unless the pod says otherwise: as in the recordings of the reference controller.
+_READY_S = 0.3
 # Eight writes at once make some hundred pods a second ready on two cores, as fast as the server takes them.
 _WRITERS = 8
 # After an answer that never came (the server restarts) or a 5xx.
@@ -30,11 +41,23 @@ _WATCH_S = 300
 Step = Callable[[], None]
 
 
+@dataclass(slots=True)
+class _Ward:
+    """A pod in our care: as last heard of, what was last reported of it, and when to look again by itself."""
+
+    pod: dict[str, Any]
+    life: Life
+    told: dict[str, Any] = field(default_factory=dict)
+    wake_at: datetime | None = None
+    # Reports of one pod follow one another: an older one that lands late would stand for ever.
+    turn: threading.Lock = field(default_factory=threading.Lock)
+
+
 class Kubelet:
     """One node that has room for every pod. Use as a context manager, or `start` and `stop`.
 
-    A pod goes through: seen, bound, ready (or never, see `pods`); after its deletion it ends. Each of the three is
-    done once a uid; an answer of 404 or 409 means the pod has moved on and is no error.
+    A pod is bound once, reported whenever its status changes, and ended once after its deletion. An answer of 404 or
+    409 means that the pod has moved on and is no error.
     """
 
     def __init__(self, api: Api) -> None:
@@ -44,6 +67,7 @@ class Kubelet:
         self._due: list[tuple[float, int, Step]] = []
         self._order = itertools.count()
         self._seen: set[tuple[str, str]] = set()
+        self._wards: dict[str, _Ward] = {}
         # 10.244.0.0/16 is what kubeadm's defaults use; 65,000 pods before an address comes again.
         self._addresses = itertools.cycle(ipaddress.ip_network("10.244.0.0/16").hosts())
         self._writers = ThreadPoolExecutor(_WRITERS, thread_name_prefix="kubelet-write")
@@ -104,19 +128,32 @@ class Kubelet:
 
     def _forget(self, pod: dict[str, Any]) -> None:
         uid = pods.key(pod)
-        self._seen -= {(uid, "bind"), (uid, "settle"), (uid, "end")}
+        self._seen -= {(uid, "bind"), (uid, "end")}
+        self._wards.pop(uid, None)
 
     def _look(self, pod: dict[str, Any]) -> None:
         """Plans what the pod needs next."""
         bound = pod["spec"].get("nodeName")
-        if bound not in (None, "", pods.NODE) or pod["status"].get("phase") in ("Succeeded", "Failed"):
+        if bound not in (None, "", pods.NODE) or pod["status"].get("phase") in FINISHED:
             return
         if pod["metadata"].get("deletionTimestamp"):
-            self._plan(pod, "end", pods.seconds_to_end(pod), lambda: self._end(pod))
+            self._plan(pod, "end", stop_s(pod), lambda: self._end(pod))
         elif not bound:
             self._plan(pod, "bind", 0.0, lambda: self._bind(pod))
-        elif not pod["status"].get("containerStatuses"):
-            self._plan(pod, "settle", pods.seconds_to_ready(pod), lambda: self._settle(pod))
+        else:
+            ward = self._ward(pod)
+            self._at(0.0, lambda: self._report(ward))
+
+    def _ward(self, pod: dict[str, Any]) -> _Ward:
+        """Takes the pod into care; of one that ran before this kubelet, as much is known as its status tells."""
+        ward = self._wards.get(pods.key(pod))
+        if ward is None:
+            known = pod["status"]
+            started = moment(known["startTime"]) if "startTime" in known else datetime.now(UTC)
+            address = known.get("podIP") or str(next(self._addresses))
+            ward = self._wards[pods.key(pod)] = _Ward(pod, Life(started, address))
+        ward.pod = pod
+        return ward
 
     def _plan(self, pod: dict[str, Any], what: str, after_s: float, step: Step) -> None:
         known = (pods.key(pod), what)
@@ -162,11 +199,20 @@ class Kubelet:
     def _bind(self, pod: dict[str, Any]) -> None:
         self._api.call("POST", f"{pods.path(pod)}/binding", pods.binding(pod))
 
-    def _settle(self, pod: dict[str, Any]) -> None:
-        status = pods.running(pod, str(next(self._addresses))) if pods.pulls(pod) else pods.cannot_pull(pod)
-        # The uid is a precondition: a pod of the same name that came since must not be made ready early.
-        body = {"metadata": {"uid": pods.key(pod)}, "status": status}
-        self._api.call("PATCH", f"{pods.path(pod)}/status", body, STRATEGIC_PATCH)
+    def _report(self, ward: _Ward) -> None:
+        """Writes the status of now unless it is known, and comes back when it changes by itself."""
+        with ward.turn:
+            now = datetime.now(UTC)
+            status, wake_at = status_at(ward.pod, ward.life, now, _READY_S)
+            if wake_at is not None and wake_at != ward.wake_at:
+                ward.wake_at = wake_at
+                self._at((wake_at - now).total_seconds(), lambda: self._report(ward))
+            if status in (ward.told, ward.pod["status"]):
+                return
+            # The uid is a precondition: a pod of the same name that came since must not be made ready early.
+            body = {"metadata": {"uid": pods.key(ward.pod)}, "status": status}
+            self._api.call("PATCH", f"{pods.path(ward.pod)}/status", body, STRATEGIC_PATCH)
+            ward.told = status
 
     def _end(self, pod: dict[str, Any]) -> None:
         self._api.call("DELETE", pods.path(pod), {"gracePeriodSeconds": 0, "preconditions": {"uid": pods.key(pod)}})

@@ -41,13 +41,17 @@ class Process:
             tail = "\n".join(self.log.read_text(encoding="utf-8", errors="replace").splitlines()[-15:])
             raise ProcessEnded(f"{self.name}: ended with code {self.child.returncode}; the end of {self.log}:\n{tail}")
 
+    def ends_within(self, seconds: float) -> bool:
+        """Waits for its end, at most so long; whether it has ended."""
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self.child.wait(seconds)
+        return self.child.returncode is not None
+
     def stop(self, grace_s: float = 5.0) -> None:
         """Ends it with SIGTERM, and with SIGKILL after the grace; returns when it is gone."""
         with contextlib.suppress(ProcessLookupError):
             self.child.send_signal(signal.SIGTERM)
-        try:
-            self.child.wait(grace_s)
-        except subprocess.TimeoutExpired:
+        if not self.ends_within(grace_s):
             self.child.kill()
             self.child.wait()
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import base64
 import json
+import ssl
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import urllib3
+import yaml
 
 MERGE_PATCH = "application/merge-patch+json"
 STRATEGIC_PATCH = "application/strategic-merge-patch+json"
@@ -40,6 +43,19 @@ class Api:
             "127.0.0.1", port, maxsize=connections, ca_certs=str(authority), retries=False, cert_reqs="CERT_REQUIRED"
         )
         return cls(pool, token)
+
+    @classmethod
+    def of(cls, kubeconfig: Path, connections: int = 16) -> Api:
+        """A client of the first cluster of a kubeconfig, as its first user, who has a token."""
+        config = yaml.safe_load(kubeconfig.read_text(encoding="utf-8"))
+        cluster, user = config["clusters"][0]["cluster"], config["users"][0]["user"]
+        authority = base64.b64decode(cluster["certificate-authority-data"]).decode()
+        where = urllib3.util.parse_url(cluster["server"])
+        context = ssl.create_default_context(cadata=authority)
+        pool = urllib3.HTTPSConnectionPool(
+            str(where.host), where.port, maxsize=connections, ssl_context=context, retries=False
+        )
+        return cls(pool, user["token"])
 
     def _headers(self, content_type: str) -> dict[str, str]:
         return {"Authorization": f"Bearer {self.token}", "Accept": _JSON, "Content-Type": content_type}

@@ -132,7 +132,7 @@ def _conclude(case: Case, draft: Draft, report: Report) -> Settled:
         case Situation.STEADY | Situation.ABORTED | Situation.UPDATING:
             if report.failed:
                 # Nothing is claimed that was not done; the queue tries again with back-off.
-                return Settled(None, report.events, error=report.failed)
+                return status.failed(case, draft, report)
             return status.finish(
                 case, draft, status.updated(case, draft, report, _progress(case, draft, report)), report
             )

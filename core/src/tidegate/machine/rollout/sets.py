@@ -41,7 +41,7 @@ class Sets:
         """Our ReplicaSets, oldest first; orphans that are adopted in this pass included, released ones not."""
         uid = self.seen.rollout.metadata.uid
         mine = [s for s in self.seen.replica_sets if self._matches(s) and (s.owner_uid == uid or self._adoptable(s))]
-        return tuple(sorted(mine, key=lambda s: (s.created, s.name)))
+        return tuple(sorted(mine, key=lambda s: (s.created, revision_of(s), s.name)))
 
     @cached_property
     def adopted(self) -> tuple[ReplicaSetView, ...]:
@@ -98,6 +98,11 @@ class Sets:
     def others(self) -> tuple[ReplicaSetView, ...]:
         """Every ReplicaSet of ours that is neither new nor stable, oldest first."""
         return tuple(s for s in self.owned if s is not self.new and s is not self.stable)
+
+    @cached_property
+    def stable_pods(self) -> int:
+        """Pods of stable that are available and will stay: those on their way out still count as available for a moment."""
+        return min(self.stable.available, self.stable.spec_replicas) if self.stable is not None else 0
 
     def of(self, pod_hash: str) -> ReplicaSetView | None:
         """The ReplicaSet with that hash label."""

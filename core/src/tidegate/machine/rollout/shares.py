@@ -45,8 +45,7 @@ def step_down_weight(case: Case) -> int:
 
     An abort delay that was asked for keeps the canary's pods, so only stable's missing pods count then (#4898, #4900).
     """
-    available = case.stable.available if case.stable else 0
-    lacking = case.replicas - available
+    lacking = case.replicas - case.sets.stable_pods
     if not case.canary.abort_scale_down_delay_seconds:
         lacking = max(lacking, case.new_available)
     for step in reversed(case.steps):
@@ -63,7 +62,7 @@ def abort_weight(case: Case) -> int:
     leaving = case.aborted or returning(case)
     if not (leaving and case.dynamic) or case.stable is None or case.replicas == 0 or carrier_is_dead(case):
         return 0
-    able = min(case.total, case.total * case.stable.available // case.replicas)
+    able = min(case.total, case.total * case.sets.stable_pods // case.replicas)
     step, recorded = step_down_weight(case), case.recorded_weight
     if step <= 0:
         return min(case.total - able, recorded)

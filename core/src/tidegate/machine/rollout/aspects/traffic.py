@@ -138,7 +138,7 @@ def _short_of_stable(case: Case, weight: int) -> str:
     if carrier_is_dead(case):
         return ""  # few pods are better than none
     want = (case.total - weight) * case.replicas // case.total
-    have = stable.available if stable is not None else 0
+    have = case.sets.stable_pods
     if stable is not None and (have >= want or enough(case, stable, want)):
         return ""
     if stable is not None and case.status.canary.weights is not None and weight >= case.recorded_weight:

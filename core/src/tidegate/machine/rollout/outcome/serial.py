@@ -43,12 +43,13 @@ def only_counts(before: RolloutStatus, patch: Mapping[str, Any]) -> bool:
     """
     if not set(patch) <= {*COUNTS, "conditions"}:
         return False
-    told = [_said(condition) for condition in stored(before).get("conditions") or []]
-    return "conditions" not in patch or [_said(condition) for condition in patch["conditions"] or []] == told
+    # In any order: a condition that is renewed moves to the end of the list.
+    told = sorted(_said(condition) for condition in stored(before).get("conditions") or [])
+    return "conditions" not in patch or sorted(_said(condition) for condition in patch["conditions"] or []) == told
 
 
-def _said(condition: Mapping[str, Any]) -> list[Any]:
-    return [condition.get(key) for key in ("type", "status", "reason", "message")]
+def _said(condition: Mapping[str, Any]) -> list[str]:
+    return [str(condition.get(key) or "") for key in ("type", "status", "reason", "message")]
 
 
 def _snake(key: str) -> str:

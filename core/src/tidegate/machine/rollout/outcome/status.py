@@ -21,6 +21,7 @@ from tidegate.machine.rollout.outcome.phase import phase_of
 from tidegate.machine.rollout.outcome.progress import Progress
 from tidegate.machine.rollout.outcome.serial import wire
 from tidegate.machine.rollout.outcome.walk import pause_ends as walk_pause_ends
+from tidegate.machine.rollout.outcome.weights import record_weights
 from tidegate.machine.rollout.report import Report
 from tidegate.machine.rollout.runs import BACKGROUND, POST_PROMOTION, PRE_PROMOTION, STEP
 from tidegate.machine.rollout.situation import Situation
@@ -180,6 +181,20 @@ def finish(case: Case, draft: Draft, step: Outline, report: Report) -> Settled:
     settled = _with_phase(case, after)
     events = (*report.events, *step.events, *conditions.events, *_pause_events(case, after))
     return Settled(settled, events, _wake_at(case, draft, after, report))
+
+
+def failed(case: Case, draft: Draft, report: Report) -> Settled:
+    """The status after a pass that failed: as it was, but for the weights where every router had taken them by then.
+
+    # differs: the reference forgets them, and an abort that is tried again could raise a weight that had been lowered.
+    """
+    progress = Progress.begin(case)
+    record_weights(case, draft, report, progress)
+    if case.blue_green is not None or progress.weights == case.status.canary.weights:
+        return Settled(None, report.events, error=report.failed)
+    canary = case.status.canary.model_copy(update={"weights": progress.weights})
+    after = wire(case.status.model_copy(update={"canary": canary}))
+    return Settled(after, (*report.events, *progress.events), error=report.failed)
 
 
 def created(case: Case, draft: Draft, report: Report) -> Settled:
