@@ -281,7 +281,7 @@ def test_a_router_goes_when_the_canary_becomes_basic_in_a_pause(a_rollout: Build
 
 
 def test_weights_that_routers_took_are_recorded_although_the_pass_failed(a_rollout: Build) -> None:
-    world = a_rollout([weight(50), PAUSE], routed=True).image("v2").run().client(abort=True)
+    world = a_rollout([weight(50), PAUSE], routed=True).image("v2").run().client(abort=True).edit(replicas=9)
     world.refuse = lambda a: Outcome(a, Result.FAILED, message="409") if isinstance(a, PatchReplicaSet) else None
     world.step()
     assert world.weights[-1][0] == 0

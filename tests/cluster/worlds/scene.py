@@ -29,7 +29,7 @@ _JSON_PATCH = "application/json-patch+json"
 PATIENCE_S = 45.0
 # What is settled does not move for this long: a status of mere counts waits a second for what else comes, and passes
 # take milliseconds. Pods may move, e.g. in a crash loop.
-_QUIET_S = 1.3
+_QUIET_S = 1.8
 # A pass that was asked for is over by then, and so is what it would set in motion.
 _SECOND_LOOK_S = 0.8
 _WRITTEN = ("Rollout", "ReplicaSet", "Service", "Ingress")
