@@ -262,13 +262,13 @@ def _end(random: Random) -> str:
 def _of_fate(random: Random, config: Config) -> Operation:
     after = random.randint(1, 12)
     choices: list[Operation] = [
-        ["crash", random.choice(("before", "after")), after, random.choice((0, 0, 1, 3))],
+        ["crash", random.choice(("before", "after")), after, 0],
         ["crash", random.choice(("before", "after")), after, 0],
         ["fault", random.choice(("conflict", "refused", "lost")), after],
         ["fault", "lost", after],
         ["meanwhile", after, _of_client(random, config)],
         ["meanwhile", after, random.choice((_of_client, _of_world))(random, config)],
-        ["kill", random.choice((0, 0, 1, 4))],
+        ["kill", 0],
         ["lag", random.choice((ROLLOUT, REPLICA_SET, SERVICE)), random.choice((50, 400, 3000))],
         ["outage", random.choice((1, 15))],
         ["jump", random.choice((-30, -2, 2, 40))],
