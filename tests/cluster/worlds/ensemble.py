@@ -12,7 +12,7 @@ from worlds.scene import Scene
 from worlds.world import World
 
 # On two cores: with more of them the pods of one scenario hold up the passes of another.
-_STAGES = 16
+_STAGES = 8
 
 
 @dataclass(frozen=True, slots=True)
