@@ -81,7 +81,7 @@ def test_a_budget_that_refuses_is_asked_again_and_is_no_failure(cluster: Any, bu
     protect(cluster, maxUnavailable=0)
     before = uids(cluster)
     at = restart(cluster)
-    cluster.until(lambda: cluster.requests("POST", "pods", "429") >= 1)
+    cluster.until(lambda: cluster.requests("POST", "pods", "429") >= 1, tick_s=0.05)
     asked = cluster.requests("POST", "pods", "429")
     cluster.until(lambda: cluster.requests("POST", "pods", "429") > asked, tick_s=10)
     assert engine.queue.failures(("default", "app")) == 0
