@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -207,15 +206,13 @@ def test_replicaset_being_deleted_makes_no_new_pods(bench: Bench) -> None:
     assert bench.counts()[0] == 1
 
 
-def test_hundred_pods_are_up_in_few_writes_and_little_time(bench: Bench) -> None:
-    before, start = bench.store.version, time.process_time()
+def test_hundred_pods_are_up_in_few_writes(bench: Bench) -> None:
+    before = bench.store.version
     bench.create(100)
     bench.world.advance(1)
     assert bench.counts() == [100, 100, 100, 100]
     # Created, bound, running, ready: four writes a pod, and a few statuses of the ReplicaSet.
     assert bench.store.version - before <= 410
-    # 0.3 s is the aim on an idle core; the rest is room for a busy machine under coverage.
-    assert time.process_time() - start < 3
 
 
 def test_same_input_gives_the_same_world() -> None:

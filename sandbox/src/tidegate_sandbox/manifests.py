@@ -9,7 +9,8 @@ import yaml
 
 from tidegate_sandbox import crds
 from tidegate_sandbox.contracts import Manifest
-from tidegate_sandbox.errors import BadRequest, NotFound, StartError
+from tidegate_sandbox.errors import AlreadyExists, BadRequest, Conflict, NotFound, StartError
+from tidegate_sandbox.kinds import Resource
 from tidegate_sandbox.preparation import WriteOptions, schema_of
 from tidegate_sandbox.registry import Registry
 from tidegate_sandbox.store import copied
@@ -77,16 +78,26 @@ def _applied(registry: Registry, manifest: Manifest) -> Manifest:
     if not meta.get("name"):
         raise BadRequest(f"{api_version} {kind}: metadata.name is missing; apply needs a name")
     namespace = meta.setdefault("namespace", "default") if resource.namespaced else ""
+    while True:
+        try:
+            return _written(registry, resource, namespace, manifest)
+        except (AlreadyExists, Conflict):
+            # Somebody wrote in between. An API server merges a patch without a resourceVersion anew.
+            if meta.get("resourceVersion"):
+                raise
+
+
+def _written(registry: Registry, resource: Resource, namespace: str, manifest: Manifest) -> Manifest:
     options = WriteOptions(MANAGER, applied=True, field_validation="Strict")
     write = Write(MANAGER, "Apply", registry.clock.now())
     try:
-        live: Manifest | None = registry.get(resource, namespace, meta["name"])
+        live: Manifest | None = registry.get(resource, namespace, manifest["metadata"]["name"])
     except NotFound:
         live = None
     if resource.key == crds.KEY and live is None:
         # Ownership of thousands of schema fields is of no use to anybody and costs most of the time.
         return registry.create(resource, manifest)
-    merged = copied(server_side_apply(live, manifest, write, schema_of(resource), force=True))
+    merged = copied(server_side_apply(live, copied(manifest), write, schema_of(resource), force=True))
     if live is None:
         return registry.create(resource, merged, options)
     return registry.update(resource, merged, options)

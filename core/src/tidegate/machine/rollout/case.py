@@ -13,12 +13,15 @@ from tidegate.api.rollout import BlueGreen, Canary, Rollout
 from tidegate.api.status import RolloutStatus
 from tidegate.api.steps import Step
 from tidegate.machine.observed import Observed, Problem, ReplicaSetView
+from tidegate.machine.remembered import Remembered
 from tidegate.machine.replicas import Bounds
 from tidegate.machine.rollout.annotations import revision_of
 from tidegate.machine.rollout.sets import Sets
 from tidegate.machine.rollout.situation import Situation
 from tidegate.machine.rollout.validation.rollout import problems
 from tidegate.machine.step_hash import step_hash
+
+_step_hashes: Remembered[str] = Remembered()
 
 
 @dataclass(frozen=True)
@@ -192,7 +195,9 @@ class Case:
     @cached_property
     def step_hash(self) -> str:
         """The identity of the steps; "" for blue-green."""
-        return step_hash(self.steps) if self.blue_green is None else ""
+        if self.blue_green is not None:
+            return ""
+        return _step_hashes.of(self.canary, None, lambda: step_hash(self.steps))
 
     @cached_property
     def generation_observed(self) -> bool:

@@ -10,8 +10,11 @@ from typing import Any
 from tidegate.api.status import RolloutStatus
 from tidegate.machine import hashing
 from tidegate.machine.observed import Observed, ReplicaSetView
+from tidegate.machine.remembered import Remembered
 from tidegate.machine.rollout.annotations import revision_of
 from tidegate.machine.selectors import selects
+
+_digests: Remembered[str] = Remembered()
 
 
 @dataclass(frozen=True)
@@ -29,7 +32,10 @@ class Sets:
     @cached_property
     def digest(self) -> str:
         """The identity of the wanted template."""
-        return hashing.template_digest(self.template)
+        spec = self.seen.rollout.spec
+        if self.template is not spec.template:  # a workload's
+            return hashing.template_digest(self.template)
+        return _digests.of(spec, None, lambda: hashing.template_digest(self.template))
 
     @cached_property
     def wanted_hash(self) -> str:

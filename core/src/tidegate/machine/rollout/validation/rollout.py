@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from tidegate.api import names
 from tidegate.api.rollout import RolloutSpec, Strategy
 from tidegate.machine.observed import Observed, Problem, ServiceView
+from tidegate.machine.remembered import Remembered
 from tidegate.machine.rollout.validation.blue_green import blue_green_problems, metadata_problems
 from tidegate.machine.rollout.validation.canary import canary_problems
 from tidegate.machine.rollout.validation.doors import door_problems
@@ -24,8 +25,18 @@ _STRATEGY = "spec.strategy"
 def problems(seen: Observed) -> tuple[Problem, ...]:
     """Every problem, the one to report first."""
     lost = unresolved(seen)
-    own = (*([lost] if lost else []), *object_problems(seen))
+    own = (*([lost] if lost else []), *_object_problems(seen))
     return own or (*missing_references(seen), *wrong_references(seen))
+
+
+_judged: Remembered[tuple[FieldProblem, ...]] = Remembered()
+
+
+def _object_problems(seen: Observed) -> tuple[FieldProblem, ...]:
+    """`object_problems`, worked out once for a spec and what is judged with it."""
+    return _judged.of(
+        seen.rollout.spec, (seen.workload, seen.routers, seen.doors), lambda: tuple(object_problems(seen))
+    )
 
 
 def object_problems(seen: Observed) -> Iterator[FieldProblem]:
