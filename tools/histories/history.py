@@ -43,8 +43,8 @@ class History:
 
     @property
     def lasts(self) -> bool:
-        """Whether a last good image ends it; every third seed does, since it costs as much as all the rest."""
-        return self.seed is None or self.seed % 3 == 0
+        """Whether a last good image ends it; every twentieth seed does, since it costs as much as all the rest."""
+        return self.seed is None or self.seed % 20 == 0
 
     @property
     def word(self) -> str:

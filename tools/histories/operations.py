@@ -185,6 +185,8 @@ def carry_out(cluster: Cluster, operation: Operation) -> None:
 
 # --- drawing ---
 
+# How many things happen to an update: short histories find most, and long ones what only builds up.
+LENGTHS = (1, 1, 1, 1, 1, 2, 2, 4)
 TAGS = ("v1", "v2", "v2", "v3", "v3", "bad-v4", "slow-v4")
 
 
@@ -195,7 +197,7 @@ def drawn(random: Random, config: Config) -> list[Operation]:
     if random.random() < 0.6:
         found += [_of_fate(random, config) for _ in range(random.randint(1, 2))]
     found.append(["image", random.choice(TAGS[1:])])
-    for _ in range(random.randint(1, 4)):
+    for _ in range(random.choice(LENGTHS)):
         found.append(_passing(random))
         found.append(_anything(random, config))
     return [*found, _passing(random)]

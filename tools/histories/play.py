@@ -10,7 +10,7 @@ from typing import Any
 from histories.history import History
 from histories.operations import CLIENT, Operation, carry_out
 from histories.settings import cluster_of
-from tidegate.simulation import Cluster, Endless
+from tidegate.simulation import Cluster, Endless, PodBehaviour
 from tidegate.simulation.clients import promote, set_workload_image
 from tidegate.simulation.invariants import Judge, Violation
 from tidegate.simulation.invariants.rest import looked_at_again
@@ -66,6 +66,8 @@ def _play(played: Played) -> None:
         rested = cluster.settle() if operation[0] == "settle" else None
         if operation[0] != "settle":
             carry_out(cluster, operation)
+        if operation[0] == "settle":  # the first deployment is there
+            cluster.pods.behaviour = PodBehaviour(**played.history.config.pods)
         if rested and calm(cluster):
             judge.at_rest()
             if asked is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer
@@ -51,9 +52,10 @@ def read_time(value: Any) -> Any:
     return value
 
 
+@lru_cache(4096)  # a status is written with the dozen times that it was read with
 def write_time(value: datetime) -> str:
     """Whole-second RFC 3339 in UTC: `2026-01-02T03:04:05Z`, the form of every Kubernetes timestamp."""
-    return value.astimezone(UTC).replace(microsecond=0, tzinfo=None).isoformat() + "Z"
+    return value.astimezone(UTC).isoformat()[:19] + "Z"
 
 
 def whole_number(text: str) -> int:

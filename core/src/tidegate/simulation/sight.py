@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from tidegate.api import names
 from tidegate.api.rollout import Metadata, Rollout
@@ -31,6 +31,8 @@ from tidegate.simulation.routing import Router
 from tidegate.simulation.store import EXPERIMENT, REPLICA_SET, ROLLOUT, RUN, SERVICE, WORKLOAD, Manifest, Objects
 from tidegate.simulation.timeline import moment, whole
 
+Part = TypeVar("Part")
+
 
 @dataclass
 class Eyes:
@@ -47,6 +49,7 @@ class Eyes:
     _rollout: tuple[Manifest, Rollout] | None = None
     _sets: dict[str, tuple[Manifest, ReplicaSetView]] = field(default_factory=dict)
     _digests: dict[tuple[str, int, str], str] = field(default_factory=dict)
+    _parts: dict[str, tuple[tuple[object, ...], Any]] = field(default_factory=dict)
 
     def observed(self, now: datetime, cached: Mapping[str, Objects]) -> Observed | None:
         """The Rollout and its surroundings as the caches have them; None where there is no such Rollout."""
@@ -56,14 +59,18 @@ class Eyes:
         rollout = self.rollout(manifest)
         workload = self._workload(rollout, cached[WORKLOAD])
         selector = rollout.spec.selector or (workload.selector if workload else None)
-        sets = tuple(self._owned(rollout, selector, cached[REPLICA_SET]))
-        found = cached[SERVICE]
+        found = cached[REPLICA_SET]
+        sets = self._part(
+            REPLICA_SET, (found, manifest, cached[WORKLOAD]), lambda: tuple(self._owned(rollout, selector, found))
+        )
         self.watch_pods = pods_needed(rollout, sets)
         return Observed(
             now=now,
             rollout=rollout,
             replica_sets=sets,
-            services={name: self._service(found.get(name)) for name in services_of(rollout)},
+            services=self._part(
+                SERVICE, (cached[SERVICE], rollout.spec), lambda: self._services(rollout, cached[SERVICE])
+            ),
             routers=tuple(self._routers(rollout)),
             retired=tuple(self._retired(rollout)),
             pods=tuple(self._pods(sets)) if self.watch_pods else (),
@@ -115,9 +122,18 @@ class Eyes:
             if mine or (not view.owner_uid and view.pod_hash and selects(selector, view.labels)):
                 yield view
 
+    def _part(self, kind: str, of: tuple[object, ...], read: Callable[[], Part]) -> Part:
+        """A part of the observation, read anew where one of the (never changed) things that it was read from is another."""
+        known = self._parts.get(kind)
+        if known is None or any(a is not b for a, b in zip(known[0], of, strict=True)):
+            known = self._parts[kind] = (of, read())
+        found: Part = known[1]
+        return found
+
     @staticmethod
-    def _service(manifest: Manifest | None) -> ServiceView | None:
-        return None if manifest is None else service_view(manifest)
+    def _services(rollout: Rollout, found: Objects) -> dict[str, ServiceView | None]:
+        named = {name: found.get(name) for name in services_of(rollout)}
+        return {name: None if manifest is None else service_view(manifest) for name, manifest in named.items()}
 
     def _routers(self, rollout: Rollout) -> Iterator[RouterView]:
         for name in routers_of(rollout):

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
 
 from tidegate.machine.actions import CreateReplicaSet, Event
 from tidegate.machine.checking import AskStepPlugin, StartExperiment, StartRun
@@ -20,7 +21,7 @@ class Report:
     """`confirmed`: every router has accepted this pass's weights. `verified`: False if any router says no, True if one says
     yes and none no, else None; a question that ended in an error counts as no. `collided`: the new ReplicaSet's name is
     taken. `failed` and `pending` hold texts. `asked` are the outcomes of runs and Experiments started and of step plugins
-    asked.
+    asked. `status` are the fields of the status that routers own, None for one that goes.
     """
 
     confirmed: bool = False
@@ -32,6 +33,7 @@ class Report:
     pending: str = ""
     events: tuple[Event, ...] = ()
     asked: tuple[Outcome, ...] = ()
+    status: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
     def expected(cls, draft: Draft) -> Report:
@@ -59,6 +61,7 @@ class Report:
             pending=bad.message if bad and bad.result is Result.PENDING else "",
             events=tuple(_verify_error(o) for o in answers if o.verdict is None and o.message),
             asked=tuple(o for o in outcomes if isinstance(o.action, CHECKS)),
+            status={key: value for o in outcomes if o.verdict is not None for key, value in o.verdict.status.items()},
         )
 
 

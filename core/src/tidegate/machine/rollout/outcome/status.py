@@ -177,7 +177,8 @@ def finish(case: Case, draft: Draft, step: Outline, report: Report) -> Settled:
     conditions = judged.judge(case, step.status, step.abort_message)
     over = case.situation is Situation.RESET
     duration = started_over(case) if over else carried_on(case, step.status)
-    after = step.status.model_copy(update={"conditions": conditions.items, "duration": duration})
+    changes = {**report.status, "conditions": conditions.items, "duration": duration}
+    after = step.status.model_copy(update=changes)
     settled = _with_phase(case, after)
     events = (*report.events, *step.events, *conditions.events, *_pause_events(case, after))
     return Settled(settled, events, _wake_at(case, draft, after, report))
@@ -190,10 +191,12 @@ def failed(case: Case, draft: Draft, report: Report) -> Settled:
     """
     progress = Progress.begin(case)
     record_weights(case, draft, report, progress)
-    if case.blue_green is not None or progress.weights == case.status.canary.weights:
+    changes: dict[str, Any] = dict(report.status)
+    if case.blue_green is None and progress.weights != case.status.canary.weights:
+        changes["canary"] = case.status.canary.model_copy(update={"weights": progress.weights})
+    if not changes:
         return Settled(None, report.events, error=report.failed)
-    canary = case.status.canary.model_copy(update={"weights": progress.weights})
-    after = wire(case.status.model_copy(update={"canary": canary}))
+    after = wire(case.status.model_copy(update=changes))
     return Settled(after, (*report.events, *progress.events), error=report.failed)
 
 
@@ -228,7 +231,8 @@ def invalid(case: Case, message: str, wake_at: datetime) -> Settled:
 
 def _with_phase(case: Case, after: RolloutStatus) -> dict[str, Any]:
     phase = phase_of(case, after)
-    return wire(after.model_copy(update={"phase": phase.phase, "message": phase.message}))
+    after = after.model_copy(update={"phase": phase.phase, "message": phase.message})
+    return wire(case.status if after == case.status else after)
 
 
 def _pause_events(case: Case, after: RolloutStatus) -> tuple[Event, ...]:

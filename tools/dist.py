@@ -1,0 +1,59 @@
+"""Builds a wheel of every package into dist/ and looks at what is in them.
+
+Run by `make dist`. A folder may be given instead of dist/; it is emptied first.
+"""
+
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+# Started as a script, so its own folder is on the path.
+from house.wheels import faults
+from setup import ROOT, packages
+
+
+def build(folders: Sequence[Path], into: Path) -> list[Path]:
+    """Wheels of the packages, built with what this environment has. Raises CalledProcessError with the builder's words."""
+    into.mkdir(parents=True, exist_ok=True)
+    for old in into.glob("*.whl"):
+        old.unlink()
+    with tempfile.TemporaryDirectory(prefix="tidegate-dist-") as scratch:
+        for number, folder in enumerate(folders):
+            staged = stage(folder, Path(scratch) / str(number))
+            command = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(into), str(staged)]
+            subprocess.run(command, check=True, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    return sorted(into.glob("*.whl"))
+
+
+def stage(folder: Path, copy: Path) -> Path:
+    """A copy of a package to build from: links are followed, caches stay behind, and the licence of all comes along."""
+    shutil.copytree(folder, copy, ignore=shutil.ignore_patterns("__pycache__", ".*_cache", "*.egg-info", "dist", "build"))
+    shutil.copy(ROOT / "LICENSE", copy / "LICENSE")
+    return copy
+
+
+def report(wheels: Sequence[Path]) -> Iterator[str]:
+    """A line for each wheel, and one for each thing that is wrong with it."""
+    for wheel in wheels:
+        yield f"dist: {wheel.name}, {wheel.stat().st_size // 1024} KiB"
+        yield from (f"dist: FAILED: {wheel.name}: {fault}" for fault in faults(wheel))
+
+
+def main() -> int:
+    """Exit code 0 when every package has a sound wheel."""
+    into = Path(sys.argv[1]) if len(sys.argv) > 1 else ROOT / "dist"
+    try:
+        wheels = build(packages(), into)
+    except subprocess.CalledProcessError as error:
+        print(f"dist: FAILED: {error.cmd[-1]}:\n{error.stdout}", file=sys.stderr)
+        return 1
+    lines = [*report(wheels)]
+    print("\n".join(lines))
+    return int(any("FAILED" in line for line in lines))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
