@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 
 from tidegate.api import names
 from tidegate.api.rollout import Rollout
@@ -12,7 +12,7 @@ from tidegate.hooks.configs import Configured, target_for
 from tidegate.machine.projections import replica_set_view
 from tidegate.machine.traffic import Capability
 from tidegate.runtime.kinds import DEPLOYMENTS, POD_TEMPLATES, REFERENCED_SETS, REPLICA_SETS, WORKLOADS
-from tidegate.runtime.projections import pod_seen, workload_view
+from tidegate.runtime.projections import pod_seen, rollout_text, workload_view
 from tidegate.runtime.references import workload_of
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
@@ -141,3 +141,19 @@ def test_a_router_works_for_the_services_of_the_turn(
     rollout = Rollout.read({"metadata": {"name": "a"}, "spec": {"strategy": {"canary": canary}}, "status": status})
     target = target_for(rollout, Configured("r", "spec.r", Empty(), can=can))
     assert (target.canary_service, target.stable_service) == services
+
+
+def test_versions_of_one_generation_share_their_spec() -> None:
+    first = rollout_text({"metadata": {"name": "demo", "generation": 3}, "spec": {"replicas": 4}})
+    second = rollout_text(
+        {"metadata": {"name": "demo", "generation": 3}, "spec": {"replicas": 4}, "status": {"phase": "Paused"}}
+    )
+    assert second.read().spec is first.read().spec
+    assert second.read().status.phase == "Paused"
+    assert second.manifest["spec"] == {"replicas": 4}
+
+
+def test_a_spec_that_no_schema_lets_through_is_named_with_its_whole_path() -> None:
+    text = rollout_text({"metadata": {"name": "demo"}, "spec": {"replicas": "many"}})
+    with pytest.raises(ValidationError, match=r"spec\.replicas"):
+        text.read()

@@ -5,7 +5,6 @@ Names, labels and values are those that the reference controller's Grafana board
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -45,7 +44,7 @@ class RolloutGauges(Collector):
             for part in ("desired", "updated", "available", "unavailable")
         }
         for entry in self._rollouts.all():
-            rollout, key = json.loads(entry.value.text), (entry.namespace, entry.name)
+            rollout, key = entry.value.manifest, (entry.namespace, entry.name)
             info.add_metric((*key, strategy_of(rollout), self._router(rollout), phase_of(rollout)), 1)
             for part, count in replicas_of(rollout).items():
                 counts[part].add_metric(key, count)
