@@ -30,7 +30,9 @@ def build(folders: Sequence[Path], into: Path) -> list[Path]:
 
 def stage(folder: Path, copy: Path) -> Path:
     """A copy of a package to build from: links are followed, caches stay behind, and the licence of all comes along."""
-    shutil.copytree(folder, copy, ignore=shutil.ignore_patterns("__pycache__", ".*_cache", "*.egg-info", "dist", "build"))
+    shutil.copytree(
+        folder, copy, ignore=shutil.ignore_patterns("__pycache__", ".*_cache", "*.egg-info", "dist", "build")
+    )
     shutil.copy(ROOT / "LICENSE", copy / "LICENSE")
     return copy
 

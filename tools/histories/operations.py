@@ -10,6 +10,7 @@ from random import Random
 from typing import Any
 
 from histories.settings import Config, steps
+from tidegate.api.wire import write_time
 from tidegate.errors import TidegateError
 from tidegate.simulation import Cluster, Fault
 from tidegate.simulation.clients import (
@@ -136,6 +137,13 @@ def _look(cluster: Cluster) -> None:
     cluster.controller.look()
 
 
+def _doom(cluster: Cluster) -> None:
+    """Somebody deletes the Rollout, and a finalizer of somebody else keeps it there."""
+    cluster.store.patch(
+        ROLLOUT, cluster.name, {"metadata": {"deletionTimestamp": write_time(cluster.timeline.now)}}
+    )
+
+
 OPERATIONS: Mapping[str, Callable[..., None]] = {
     # time
     "wait": _wait,
@@ -160,6 +168,7 @@ OPERATIONS: Mapping[str, Callable[..., None]] = {
     "annotate": annotate,
     "edit": edit_replica_set,
     "delete": delete_replica_set,
+    "doom": _doom,
     # fate
     "fault": _fault,
     "crash": _crash,
@@ -249,6 +258,7 @@ def _of_world(random: Random, config: Config) -> Operation:
         ["strip", random.choice(services)],
         ["drop", random.choice(services)],
         ["annotate"],
+        ["doom"],
         ["edit", random.choice(("v1", "v2", "v3")), random.choice((0, 1, 3))],
         ["delete", random.choice(("v1", "v2", "v3"))],
     ]

@@ -91,7 +91,8 @@ def calm(cluster: Cluster) -> bool:
 
 def _heard(played: Played, asked: Operation, before: Mapping[str, Any]) -> None:
     """A4: what a client asked for, and nobody contradicted, has happened by the time of rest."""
-    if asked[0] != "verb" or played.cluster.phase[1].startswith("InvalidSpec"):
+    doomed = "deletionTimestamp" in played.cluster.manifest["metadata"]
+    if asked[0] != "verb" or doomed or played.cluster.phase[1].startswith("InvalidSpec"):
         return
     after, verb = played.cluster.status, asked[1]
     if after.get("currentPodHash") != before.get("currentPodHash"):
@@ -129,7 +130,8 @@ def _end_well(played: Played) -> None:
     cluster, judge = played.cluster, played.judge
     heal(cluster)
     _rest(played, "after the last fault")
-    if judge.violations or not cluster.manifest or not played.history.lasts:
+    doomed = "deletionTimestamp" in cluster.manifest.get("metadata", {})
+    if judge.violations or not cluster.manifest or doomed or not played.history.lasts:
         return
     spec: dict[str, Any] = {"paused": False, "progressDeadlineAbort": None}
     if cluster.manifest["spec"].get("replicas") == 0:

@@ -61,7 +61,7 @@ class Tally:
 
 
 WORLDLY = frozenset({"lag", "jump", "look", "node", "flap", "drain", "router", "verdict", "strip", "drop", "annotate", "edit",
-                     "delete", "hpa"})  # fmt: skip
+                     "delete", "doom", "hpa"})  # fmt: skip
 
 
 def tally(seeds: Iterable[int]) -> Tally:

@@ -24,12 +24,17 @@ ELSEWHERE = re.compile(r"[a-z][a-z0-9+.-]*:|//", re.I)
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """A fenced code block; `line` is the page's line of its first line of code."""
+    """A fenced code block; `line` is the page's line of its first line of code.
+
+    `code` is dedented, `body` as it stands; `info` is what follows the language.
+    """
 
     page: Path
     language: str
     line: int
     code: str
+    body: str = ""
+    info: str = ""
 
 
 def _blank(text: str) -> str:
@@ -80,8 +85,9 @@ def blocks(page: Path) -> Iterator[Block]:
     """The fenced code blocks of a page; the language in lower case, empty where none is given."""
     text = page.read_text(encoding="utf-8")
     for match in FENCE.finditer(text):
-        language = (match["info"].split() or [""])[0].lower()
-        yield Block(page, language, text.count("\n", 0, match.start("body")) + 1, textwrap.dedent(match["body"]))
+        language, _, info = match["info"].strip().partition(" ")
+        line = text.count("\n", 0, match.start("body")) + 1
+        yield Block(page, language.lower(), line, textwrap.dedent(match["body"]), match["body"], info)
 
 
 def unreadable(pages: Iterable[Path]) -> Iterator[Finding]:

@@ -1,0 +1,180 @@
+"""Writes docs/plugins/hooks.md: the contract of a router, taken from the classes that are the contract.
+
+`python tools/hook_reference.py` writes it; a test of the pages compares. Edit the docstrings, never the page.
+"""
+
+import inspect
+import re
+import sys
+import textwrap
+from collections.abc import Callable, Iterator
+from dataclasses import fields, is_dataclass
+from enum import Enum
+from pathlib import Path
+
+from tidegate import hooks
+from tidegate.errors import TidegateError
+from tidegate.hooks.router import REQUIRED_VERBS, VERBS
+
+PAGE = Path(__file__).resolve().parent.parent / "docs" / "plugins" / "hooks.md"
+
+# What is said of every verb, in this order; STYLE.md asks for all seven.
+HEADINGS = ("When", "Who", "Args", "Returns", "Raises", "Repeats", "Threads")
+
+HEAD = """\
+# The hooks of a router
+
+After this page you know every verb that a router may have, what it is handed, and what it may answer.
+
+This page is written by `tools/hook_reference.py` from the docstrings of `tidegate.hooks`, plugin API version {version}.
+Everything on it is imported from `tidegate.hooks`.
+"""
+
+# The order in which an author meets them; a name of `tidegate.hooks` that is missing here is an error.
+VALUES = {
+    "What a router declares": ("Capability", "Kind", "Ref", "Rule"),
+    "What a verb is handed": (
+        "Target",
+        "Objects",
+        "Weights",
+        "Destination",
+        "Hashes",
+        "HeaderRoute",
+        "MirrorRoute",
+        "MirrorMatch",
+        "Match",
+    ),
+    "What a verb answers": ("Verdict", "Problem", "Event"),
+}
+ELSEWHERE = {"TrafficRouter", "API_VERSION", "hookimpl", "Manifest", "controller_of"}
+
+
+def page() -> str:
+    """The whole page."""
+    parts = [HEAD.format(version=hooks.API_VERSION), *_router(), *_verbs(), *_values(), *_errors()]
+    return "\n".join(part.rstrip() + "\n" for part in parts)
+
+
+def parts_of(doc: str) -> tuple[str, dict[str, str]]:
+    """A verb's docstring as (what it does, text by heading). Raises ValueError where a heading is missing."""
+    found = dict(re.findall(r"^(\w+): (.*?)(?=^\w+: |\Z)", doc, re.M | re.S))
+    if missing := [heading for heading in HEADINGS if heading not in found]:
+        raise ValueError(f"no {', '.join(missing)} in: {doc.splitlines()[0]}")
+    summary = doc.partition("\nWhen:")[0]
+    return _line(summary), {heading: _line(found[heading]) for heading in HEADINGS}
+
+
+def unlisted() -> set[str]:
+    """Public names of the contract that the page says nothing of."""
+    listed = {name for names in VALUES.values() for name in names}
+    return {name for name in hooks.__all__ if name not in listed | ELSEWHERE and not _is_error(name)}
+
+
+def _router() -> Iterator[str]:
+    yield "## The class"
+    yield _text(inspect.getdoc(hooks.TrafficRouter))
+
+
+def _verbs() -> Iterator[str]:
+    yield "## The verbs"
+    yield f"Mandatory are {' and '.join(f'`{verb}`' for verb in REQUIRED_VERBS)}; a router has of the others what it can."
+    for verb in VERBS:
+        function = getattr(hooks.TrafficRouter, verb)
+        summary, said = parts_of(inspect.getdoc(function) or "")
+        rows = [f"| {heading} | {text} |" for heading, text in said.items()]
+        yield f"### {verb}"
+        yield f"{summary}"
+        yield f"```python\n{_signature(function)}\n```"
+        yield "\n".join(["| | |", "|---|---|", *rows])
+
+
+def _values() -> Iterator[str]:
+    for heading, names in VALUES.items():
+        yield f"## {heading}"
+        for name in names:
+            found = getattr(hooks, name)
+            yield f"### {name}"
+            yield _text(inspect.getdoc(found))
+            yield from _members(found)
+
+
+def _members(found: type) -> Iterator[str]:
+    if issubclass(found, Enum):
+        yield "\n".join(f"- `{found.__name__}.{member.name}`" for member in found)
+    elif is_dataclass(found):
+        signature = ", ".join(_field(field.name, found) for field in fields(found))
+        yield f"```python\n{_wrapped(f'{found.__name__}({signature})')}\n```"
+    else:
+        for name, function in inspect.getmembers(found, inspect.isfunction):
+            if not name.startswith("_") and name != "changes":
+                yield f"```python\n{_signature(function)}\n```"
+                yield _text(inspect.getdoc(function))
+
+
+def _errors() -> Iterator[str]:
+    yield "## What a verb may raise"
+    rows = [
+        f"| `{_call(getattr(hooks, name))}` | {_line(inspect.getdoc(getattr(hooks, name)) or '')} |"
+        for name in hooks.__all__
+        if _is_error(name)
+    ]
+    yield "\n".join(["| error | meaning |", "|---|---|", *rows])
+    yield "Anything else that a verb raises is reported as the plugin's fault, with its name and version."
+
+
+def _is_error(name: str) -> bool:
+    found = getattr(hooks, name)
+    return inspect.isclass(found) and issubclass(found, TidegateError)
+
+
+def _call(error: type) -> str:
+    if "__init__" not in vars(error) and not issubclass(error, hooks.ApiError):
+        return f"{error.__name__}(message)"
+    parameters = [parameter.replace(annotation=inspect.Parameter.empty) for parameter in _parameters(error)]
+    return f"{error.__name__}{inspect.Signature(parameters)}"
+
+
+def _parameters(owner: type) -> list[inspect.Parameter]:
+    return list(inspect.signature(owner).parameters.values())
+
+
+def _field(name: str, owner: type) -> str:
+    parameter = inspect.signature(owner).parameters[name]
+    default = parameter.default
+    if default is inspect.Parameter.empty:
+        return name
+    shown = "..." if "factory" in repr(default) else repr(default)
+    return f"{name}={shown if not is_dataclass(default) else '...'}"
+
+
+def _signature(function: Callable[..., object]) -> str:
+    source = inspect.getsource(function)
+    match = re.search(r"def .*?:\n", source, re.S)
+    assert match is not None, f"no signature in {source!r:.80}"
+    return f"{textwrap.dedent(match.group().rstrip())} ..."
+
+
+def _wrapped(call: str) -> str:
+    return "\n".join(textwrap.wrap(call, 110, subsequent_indent="    "))
+
+
+def _line(text: str) -> str:
+    """The text on one line, fit for a cell of a table."""
+    return " ".join(text.split()).replace("|", "\\|")
+
+
+def _text(doc: str | None) -> str:
+    """The docstring with a line for each sentence, as pages are written."""
+    assert doc, "a name of the contract without a docstring"
+    paragraphs = [" ".join(part.split()) for part in doc.split("\n\n")]
+    return "\n\n".join(re.sub(r"(?<=\.)(?<!e\.g\.) (?=[A-Z`(])", "\n", part) for part in paragraphs)
+
+
+def main() -> int:
+    """Exit code 0 when the page is written."""
+    PAGE.write_text(page(), encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
