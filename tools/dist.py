@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 # Started as a script, so its own folder is on the path.
-from house.wheels import faults
+from house.wheels import faults, unmet
 from setup import ROOT, packages
 
 
@@ -42,6 +42,7 @@ def report(wheels: Sequence[Path]) -> Iterator[str]:
     for wheel in wheels:
         yield f"dist: {wheel.name}, {wheel.stat().st_size // 1024} KiB"
         yield from (f"dist: FAILED: {wheel.name}: {fault}" for fault in faults(wheel))
+    yield from (f"dist: FAILED: {fault}" for fault in unmet(wheels))
 
 
 def main() -> int:

@@ -100,7 +100,9 @@ def _values() -> Iterator[str]:
 
 def _members(found: type) -> Iterator[str]:
     if issubclass(found, Enum):
-        yield "\n".join(f"- `{found.__name__}.{member.name}`" for member in found)
+        remarks = dict(re.findall(r"^    (\w+) = .*?  # (.*)$", inspect.getsource(found), re.M))
+        rows = [f"| `{found.__name__}.{name}` | {_line(remarks.get(name, ''))} |" for name in found.__members__]
+        yield "\n".join(["| | |", "|---|---|", *rows])
     elif is_dataclass(found):
         signature = ", ".join(_field(field.name, found) for field in fields(found))
         yield f"```python\n{_wrapped(f'{found.__name__}({signature})')}\n```"

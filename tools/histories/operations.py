@@ -139,9 +139,7 @@ def _look(cluster: Cluster) -> None:
 
 def _doom(cluster: Cluster) -> None:
     """Somebody deletes the Rollout, and a finalizer of somebody else keeps it there."""
-    cluster.store.patch(
-        ROLLOUT, cluster.name, {"metadata": {"deletionTimestamp": write_time(cluster.timeline.now)}}
-    )
+    cluster.store.patch(ROLLOUT, cluster.name, {"metadata": {"deletionTimestamp": write_time(cluster.timeline.now)}})
 
 
 OPERATIONS: Mapping[str, Callable[..., None]] = {

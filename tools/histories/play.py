@@ -97,6 +97,8 @@ def _heard(played: Played, asked: Operation, before: Mapping[str, Any]) -> None:
     after, verb = played.cluster.status, asked[1]
     if after.get("currentPodHash") != before.get("currentPodHash"):
         return  # a new template came meanwhile, and contradicts every verb
+    if after.get("currentStepHash") != before.get("currentStepHash"):
+        return  # so do other steps: the update starts over
     under_way = before.get("stableRS") and before.get("stableRS") != before.get("currentPodHash")
     skipping = before.get("promoteFull") or "rollbackWindow" in played.history.config.spec
     done = after.get("stableRS") == after.get("currentPodHash")

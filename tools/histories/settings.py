@@ -122,9 +122,10 @@ def _drawn(random: Random) -> Config:
 
 
 def lowers(canary: Mapping[str, Json]) -> bool:
-    """Whether a step gives the canary less than the one before it had."""
-    weights = [step["setWeight"] for step in canary.get("steps", []) if "setWeight" in step]
-    return any(after < before for before, after in pairwise(weights))
+    """Whether a step gives the canary less than the one before it had, or fewer pods than its share needs."""
+    steps = canary.get("steps", [])
+    weights = [step["setWeight"] for step in steps if "setWeight" in step]
+    return any(after < before for before, after in pairwise(weights)) or any("setCanaryScale" in s for s in steps)
 
 
 def _or_none(random: Random, replicas: int) -> int | None:

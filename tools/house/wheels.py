@@ -2,8 +2,12 @@
 
 import configparser
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from email.parser import HeaderParser
 from pathlib import Path, PurePosixPath
+
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 LICENSE = "licenses/LICENSE"
 # A wheel that brings nothing to find would install and do nothing.
@@ -19,11 +23,31 @@ def faults(wheel: Path) -> Iterator[str]:
         names = archive.namelist()
         info = next(name.partition("/")[0] for name in names if ".dist-info/" in name)
         entries = archive.read(f"{info}/entry_points.txt").decode() if f"{info}/entry_points.txt" in names else ""
-        metadata = archive.read(f"{info}/METADATA").decode()
     yield from _missing(names, info)
     yield from _stray(names, info)
     yield from _unfound(entries, names)
-    yield from _undescribed(metadata)
+    yield from _undescribed(_metadata(wheel))
+
+
+def unmet(wheels: Sequence[Path]) -> Iterator[str]:
+    """Requirements of one wheel on another of the same release that its version does not satisfy, extras included.
+
+    A workspace hides them: what is installed in place is there, whatever its version.
+    """
+    described = [HeaderParser().parsestr(_metadata(wheel)) for wheel in wheels]
+    versions = {canonicalize_name(str(each["Name"])): str(each["Version"]) for each in described}
+    for each in described:
+        for line in each.get_all("Requires-Dist", []):
+            wanted = Requirement(line)
+            found = versions.get(canonicalize_name(wanted.name))
+            if found is not None and not wanted.specifier.contains(found):
+                yield f"{each['Name']} {each['Version']} asks for {wanted}, and this release has {wanted.name} {found}"
+
+
+def _metadata(wheel: Path) -> str:
+    with zipfile.ZipFile(wheel) as archive:
+        (name,) = [name for name in archive.namelist() if name.endswith(".dist-info/METADATA")]
+        return archive.read(name).decode()
 
 
 def _missing(names: list[str], info: str) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""The conformance suite of the kit, run on this router."""
+"""The conformance suite of the kit, run on this router, with real requests through the sandbox."""
 
 from __future__ import annotations
 
@@ -9,21 +9,41 @@ import pytest
 
 from tidegate_nginx import Nginx
 from tidegate_nginx.ingress import INGRESS
-from tidegate_testkit.traffic import MemoryCluster, TrafficCase, TrafficConformance
+from tidegate_sandbox.dataplane.ingress import IngressTranslator
+from tidegate_testkit.traffic import MemoryCluster, Neighbour, TrafficCase, TrafficConformance
+
+HOST = "shop.example.com"
 
 
-def share(cluster: MemoryCluster) -> float | None:
+def share(rollout: str) -> Callable[[MemoryCluster], float | None]:
     """The canary's share as the proxy draws it: weight of total, 100 without one."""
-    canary = cluster.find(INGRESS, "shop", "demo-web-canary")
-    if canary is None:
-        return None
-    read = canary["metadata"]["annotations"].get
-    prefix = "nginx.ingress.kubernetes.io"
-    return 100 * int(read(f"{prefix}/canary-weight")) / int(read(f"{prefix}/canary-weight-total", "100"))
+
+    def observe(cluster: MemoryCluster) -> float | None:
+        canary = cluster.find(INGRESS, "shop", f"{rollout}-web-canary")
+        if canary is None:
+            return None
+        read = canary["metadata"]["annotations"].get
+        prefix = "nginx.ingress.kubernetes.io"
+        return 100 * int(read(f"{prefix}/canary-weight")) / int(read(f"{prefix}/canary-weight-total", "100"))
+
+    return observe
 
 
 class TestNginx(TrafficConformance):
+    """One stable Ingress leads to two Rollouts; each has a canary Ingress of its own."""
+
     @pytest.fixture
     def case(self, make_ingress: Callable[..., dict[str, Any]]) -> TrafficCase:
-        config = {"stableIngress": "web", "additionalIngressAnnotations": {"canary-by-header": "X-Canary"}}
-        return TrafficCase(router=Nginx, config=config, manifests=[make_ingress()], observe=share, namespace="shop")
+        ingress = make_ingress(host=HOST)
+        theirs = {"service": {"name": "other-stable", "port": {"number": 80}}}
+        ingress["spec"]["rules"][0]["http"]["paths"].append({"path": "/o", "pathType": "Prefix", "backend": theirs})
+        return TrafficCase(
+            router=Nginx,
+            config={"stableIngress": "web", "additionalIngressAnnotations": {"canary-by-header": "X-Canary"}},
+            manifests=[ingress],
+            observe=share("demo"),
+            namespace="shop",
+            neighbour=Neighbour({"stableIngress": "web"}, share("other")),
+            translator=IngressTranslator,
+            host=HOST,
+        )

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 from tidegate_testkit.memory import Manifest
@@ -37,7 +39,10 @@ def hostile(config: Any) -> Iterator[tuple[str, Any]]:
 
 
 def leaves(value: Any) -> Iterator[Any]:
-    """Every value of a manifest that is no map and no list."""
+    """Every value of a manifest that is no map and no list, those in texts that are JSON objects or lists too."""
+    if isinstance(value, str) and value.startswith(("{", "[")):
+        with suppress(ValueError):
+            value = json.loads(value)
     if isinstance(value, dict):
         value = list(value.values())
     if not isinstance(value, list):

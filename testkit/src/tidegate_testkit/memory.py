@@ -14,6 +14,7 @@ from threading import RLock
 from typing import Any
 
 from tidegate.errors import AlreadyExists, ApiError, Conflict, Forbidden, NotFound, Rejected
+from tidegate.hooks.objects import carries
 from tidegate.hooks.references import Kind, Rule
 
 Manifest = dict[str, Any]
@@ -33,19 +34,21 @@ class Written:
     kind: str
     name: str
     body: Manifest = field(default_factory=dict)
+    namespace: str = ""
 
 
 class MemoryCluster:
     """Implements the facade's `Cluster`. `rules` None grants everything; otherwise only what they name.
 
-    `written` is every accepted write in order, `asked` every place that was read. `admission` may change an object
-    before it is stored, as a mutating webhook would.
+    `written` is every accepted write in order, `asked` every place that was read, `selected` every selection by label.
+    `admission` may change an object before it is stored, as a mutating webhook would.
     """
 
     def __init__(self, manifests: Iterable[Manifest] = (), rules: Sequence[Rule] | None = None) -> None:
         self.rules = rules
         self.written: list[Written] = []
         self.asked: set[Place] = set()
+        self.selected: list[tuple[Kind, str, dict[str, str]]] = []
         self.admission: Callable[[Manifest], Manifest] = lambda manifest: manifest
         self._objects: dict[Place, Manifest] = {}
         self._cache: dict[Place, Manifest] | None = None
@@ -71,6 +74,20 @@ class MemoryCluster:
             self._permit("get", kind)
             return copy.deepcopy(self._objects.get((kind.group, kind.kind, namespace, name)))
 
+    def select(self, kind: Kind, namespace: str, labels: Mapping[str, str]) -> Sequence[Mapping[str, Any]]:
+        """The objects from the cache that carry `labels`, in no particular order."""
+        with self._lock:
+            for right in CACHE_RIGHTS:
+                self._permit(right, kind)
+            self.selected.append((kind, namespace, dict(labels)))
+            return self._selected(self._objects if self._cache is None else self._cache, kind, namespace, labels)
+
+    def select_live(self, kind: Kind, namespace: str, labels: Mapping[str, str]) -> Sequence[Mapping[str, Any]]:
+        """The objects that carry `labels` as they are."""
+        with self._lock:
+            self._permit("list", kind)
+            return self._selected(self._objects, kind, namespace, labels)
+
     def create(self, kind: Kind, namespace: str, manifest: Manifest) -> Mapping[str, Any]:
         """Store a new object."""
         with self._lock:
@@ -81,7 +98,7 @@ class MemoryCluster:
                 said = f'{kind.resource} "{place[3]}" already exists'
                 raise AlreadyExists(said, code=409, reason="AlreadyExists")
             stored = self._store(place, manifest)
-            self.written.append(Written("create", kind.kind, place[3], copy.deepcopy(manifest)))
+            self.written.append(Written("create", kind.kind, place[3], copy.deepcopy(manifest), namespace))
             return stored
 
     def patch(self, kind: Kind, namespace: str, name: str, patch: Manifest, resource_version: str) -> Mapping[str, Any]:
@@ -95,7 +112,7 @@ class MemoryCluster:
                 said = f'{kind.resource} "{name}": the object has been modified'
                 raise Conflict(said, code=409, reason="Conflict")
             stored = self._store(place, merge(current, patch))
-            self.written.append(Written("patch", kind.kind, name, copy.deepcopy(patch)))
+            self.written.append(Written("patch", kind.kind, name, copy.deepcopy(patch), namespace))
             return stored
 
     def delete(self, kind: Kind, namespace: str, name: str, uid: str) -> None:
@@ -107,7 +124,7 @@ class MemoryCluster:
             if self._existing(kind, place)["metadata"]["uid"] != uid:
                 raise Conflict(f'{kind.resource} "{name}": the uid is another', code=409, reason="Conflict")
             del self._objects[place]
-            self.written.append(Written("delete", kind.kind, name))
+            self.written.append(Written("delete", kind.kind, name, namespace=namespace))
 
     def apply(self, manifest: Manifest) -> None:
         """Create or replace an object as somebody else: no rights are asked, nothing is noted."""
@@ -150,6 +167,12 @@ class MemoryCluster:
         """Every object without what the server adds, for comparisons."""
         with self._lock:
             return {place: without_server_fields(manifest) for place, manifest in self._objects.items()}
+
+    def _selected(
+        self, objects: Mapping[Place, Manifest], kind: Kind, namespace: str, labels: Mapping[str, str]
+    ) -> list[Manifest]:
+        found = (each for place, each in objects.items() if place[:3] == (kind.group, kind.kind, namespace))
+        return [copy.deepcopy(each) for each in found if carries(each, labels)]
 
     def _existing(self, kind: Kind, place: Place) -> Manifest:
         if place not in self._objects:

@@ -4,4 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-pytest.register_assert_rewrite("tidegate_testkit.traffic", "tidegate_testkit.stage")
+pytest.register_assert_rewrite(
+    "tidegate_testkit.traffic", "tidegate_testkit.suites", "tidegate_testkit.stage", "tidegate_testkit.plane"
+)

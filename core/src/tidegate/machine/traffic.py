@@ -8,6 +8,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Any
+
+from tidegate.machine.actions import Event
 
 
 class Capability(StrEnum):
@@ -18,6 +21,8 @@ class Capability(StrEnum):
     VERIFY = "verify"  # can tell whether a weight is in force
     HASH = "hash"  # needs to know the revisions' pod template hashes (subsets)
     HEADER = "header"
+    HEADER_PREFIX = "header-prefix"  # header values compared by prefix, beside exactly
+    HEADER_REGEX = "header-regex"  # header values compared by regular expression
     MIRROR = "mirror"
     EXPERIMENT = "experiment"  # more destinations than canary and stable
     PING_PONG = "ping-pong"
@@ -105,9 +110,13 @@ class Verdict:
     """A router's answer to "is this weight in force?".
 
     `verified` is None where the router cannot tell or the question does not apply now; False means wait and ask again
-    after `retry_after_s` (10 s, the reference controller's interval).
+    after `retry_after_s` (10 s, the reference controller's interval). `status` are top-level fields of the Rollout's
+    status that the router owns, None to remove one; they go out with the pass's one status write. `events` are sent where
+    (`verified`, `message`) differs from the router's last verdict on this Rollout.
     """
 
     verified: bool | None
     message: str = ""
     retry_after_s: float = 10.0
+    status: Mapping[str, Any] = field(default_factory=dict)
+    events: tuple[Event, ...] = ()

@@ -6,19 +6,14 @@ Sources: ingress-nginx `internal/ingress/annotations/canary/main.go` and `rootfs
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from tidegate_sandbox.dataplane.patterns import NO_MATCH, pattern_fault
 from tidegate_sandbox.dataplane.routes import Condition, CookieMatch, HeaderMatch, ValueKind
 
 DEFAULT_TOTAL = 100
 TRUE_WORDS = frozenset({"1", "t", "T", "TRUE", "true", "True"})  # what Go's strconv.ParseBool takes for true
-NO_MATCH = r"[^\s\S]"
-"""A pattern no value matches, in RE2 and in Python alike."""
-
-# Lookaround, back references, atomic groups and possessive quantifiers: PCRE has them, RE2 (Envoy) does not.
-_PCRE_ONLY = re.compile(r"\(\?[=!>]|\(\?<[=!]|\\[1-9]|[*+?}]\+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,12 +98,7 @@ def _pattern(text: str, notes: list[str]) -> str:
     """The pattern, or one that never matches where it is broken or beyond RE2; never empty if `text` is not."""
     if not text:
         return ""
-    try:
-        re.compile(text)
-    except re.error as error:
-        notes.append(f"canary-by-header-pattern {text!r} is no regular expression ({error}); it matches nothing")
-        return NO_MATCH
-    if _PCRE_ONLY.search(text):
-        notes.append(f"canary-by-header-pattern {text!r} needs PCRE, the sandbox has RE2; it matches nothing")
+    if fault := pattern_fault(text):
+        notes.append(f"canary-by-header-pattern {fault}; it matches nothing")
         return NO_MATCH
     return text

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, assert_never
 from urllib.parse import quote
 
 from tidegate_sandbox.dataplane.matching import LOCAL_SUFFIX
@@ -21,6 +21,7 @@ from tidegate_sandbox.dataplane.routes import (
     CookieMatch,
     HeaderMatch,
     Host,
+    MethodMatch,
     Mirror,
     PathKind,
     PathMatch,
@@ -133,22 +134,39 @@ def _path(path: PathMatch) -> Json:
             return {"path": path.value}
         case PathKind.SEGMENTS if path.value:
             return {"path_separated_prefix": path.value}
+        case PathKind.REGEX:
+            return {"safe_regex": {"regex": path.value}}
         case _:
             return {"prefix": path.value or "/"}
 
 
 def _condition(condition: Condition) -> Json:
-    if isinstance(condition, CookieMatch):
-        pair = re.escape(f"{condition.name}={condition.value}")
-        return {"name": "cookie", "string_match": {"safe_regex": {"regex": rf"(?:.*;)?\s*{pair}\s*(?:;.*)?"}}}
-    return {"name": condition.name, "string_match": _value(condition)}
+    match condition:
+        case CookieMatch(name, value):
+            pair = re.escape(f"{name}={value}")
+            return {"name": "cookie", "string_match": {"safe_regex": {"regex": rf"(?:.*;)?\s*{pair}\s*(?:;.*)?"}}}
+        case HeaderMatch(name, value, ValueKind.PREFIX) if not value:
+            return {"name": name, "present_match": True}
+        case HeaderMatch(name, value, kind):
+            return {"name": name, "string_match": _value(kind, value)}
+        case MethodMatch(value, kind):
+            return {"name": ":method", "string_match": _value(kind, value)}
+        case _:
+            assert_never(condition)
 
 
-def _value(condition: HeaderMatch) -> Json:
-    if condition.kind is ValueKind.EXACT:
-        return {"exact": condition.value}
-    # Envoy matches whole values; the dots let the pattern stand anywhere in it.
-    return {"safe_regex": {"regex": f"(?s:.*)(?:{condition.value})(?s:.*)"}}
+def _value(kind: ValueKind, value: str) -> Json:
+    match kind:
+        case ValueKind.EXACT:
+            return {"exact": value}
+        case ValueKind.PREFIX:
+            return {"prefix": value}
+        case ValueKind.REGEX:
+            return {"safe_regex": {"regex": value}}
+        case ValueKind.SEARCH:  # Envoy matches whole values; the dots let the pattern stand anywhere in it.
+            return {"safe_regex": {"regex": f"(?s:.*)(?:{value})(?s:.*)"}}
+        case _:
+            assert_never(kind)
 
 
 def cluster(name: str, directory: Path) -> Json:

@@ -6,8 +6,9 @@ canary of an upstream counts; without endpoints of the primary everything is ans
 Source: ingress-nginx `internal/ingress/controller/controller.go` (`createUpstreams`, `createServers`,
 `mergeAlternativeBackends`).
 
-Read are rules, default backends and the canary annotations. TLS, rewrites, regular-expression paths, affinity, aliases,
-Ingress classes and snippets are not; `docs/data-plane.md` lists them.
+Read are rules, default backends and the canary annotations. TLS, rewrites, regular-expression paths, affinity, aliases
+and snippets are not; `docs/data-plane.md` lists them. An Ingress belongs to this controller whatever its class, except
+for the classes of controllers that the sandbox has a translator of their own for.
 """
 
 from __future__ import annotations
@@ -36,18 +37,31 @@ from tidegate_sandbox.dataplane.routes import (
 
 INGRESSES = "ingresses.networking.k8s.io"
 DEFAULT_PREFIX = "nginx.ingress.kubernetes.io"
+ALB_CLASS = "alb"  # the AWS Load Balancer Controller's
+CLASS_ANNOTATION = "kubernetes.io/ingress.class"
+
+
+def ingress_class(manifest: Manifest) -> str:
+    """The class of an Ingress by its old annotation, which wins, or by its field; "" without one."""
+    annotations = manifest["metadata"].get("annotations") or {}
+    return str(annotations.get(CLASS_ANNOTATION) or (manifest.get("spec") or {}).get("ingressClassName") or "")
 
 
 @dataclass(frozen=True, slots=True)
 class IngressTranslator:
-    """Writes the routes of all Ingresses; `prefix` is the annotation prefix the controller was started with."""
+    """Writes the routes of all Ingresses but those of the classes `others`.
+
+    `prefix` is the annotation prefix the controller was started with.
+    """
 
     prefix: str = DEFAULT_PREFIX
+    others: tuple[str, ...] = (ALB_CLASS,)
     resources: tuple[str, ...] = (INGRESSES, *endpoints.RESOURCES)
 
     def translate(self, world: World) -> RouteTable:
         state = _State(Endpoints(world))
-        ingresses = [_Ingress(manifest, self.prefix) for manifest in sorted(world.get(INGRESSES, ()), key=_age)]
+        own = [manifest for manifest in world.get(INGRESSES, ()) if ingress_class(manifest) not in self.others]
+        ingresses = [_Ingress(manifest, self.prefix) for manifest in sorted(own, key=_age)]
         for ingress in ingresses:
             state.notes.extend(f"ingress {ingress.key}: {note}" for note in ingress.canary.notes)
             state.add_upstreams(ingress)

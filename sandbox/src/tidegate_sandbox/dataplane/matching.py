@@ -10,8 +10,8 @@ from tidegate_sandbox.dataplane.routes import (
     ANY_HOST,
     Condition,
     CookieMatch,
-    HeaderMatch,
     Host,
+    MethodMatch,
     PathKind,
     PathMatch,
     Route,
@@ -30,6 +30,7 @@ class Request:
     host: str
     path: str = "/"
     headers: Mapping[str, str] = field(default_factory=dict)
+    method: str = "GET"
 
 
 def route_for(table: RouteTable, request: Request) -> Route | None:
@@ -39,7 +40,7 @@ def route_for(table: RouteTable, request: Request) -> Route | None:
         return None
     path = request.path.partition("?")[0]
     for route in host.routes:
-        if _path_matches(route.path, path) and all(_condition_holds(c, request.headers) for c in route.conditions):
+        if _path_matches(route.path, path) and all(_condition_holds(c, request) for c in route.conditions):
             return route
     return None
 
@@ -59,21 +60,29 @@ def _path_matches(match: PathMatch, path: str) -> bool:
         return path == match.value
     if match.kind is PathKind.PREFIX:
         return path.startswith(match.value)
+    if match.kind is PathKind.REGEX:
+        return re.fullmatch(match.value, path) is not None
     return path == match.value or path.startswith(match.value + "/")
 
 
-def _condition_holds(condition: Condition, headers: Mapping[str, str]) -> bool:
+def _condition_holds(condition: Condition, request: Request) -> bool:
     if isinstance(condition, CookieMatch):
-        return _cookies(headers.get("cookie", "")).get(condition.name) == condition.value
-    return _header_holds(condition, headers.get(condition.name.lower()))
+        return _cookies(request.headers.get("cookie", "")).get(condition.name) == condition.value
+    if isinstance(condition, MethodMatch):
+        return _value_holds(condition.kind, condition.value, request.method)
+    return _value_holds(condition.kind, condition.value, request.headers.get(condition.name.lower()))
 
 
-def _header_holds(condition: HeaderMatch, value: str | None) -> bool:
+def _value_holds(kind: ValueKind, wanted: str, value: str | None) -> bool:
     if value is None:
         return False
-    if condition.kind is ValueKind.EXACT:
-        return value == condition.value
-    return re.search(condition.value, value) is not None
+    if kind is ValueKind.EXACT:
+        return value == wanted
+    if kind is ValueKind.PREFIX:
+        return value.startswith(wanted)
+    if kind is ValueKind.REGEX:
+        return re.fullmatch(wanted, value) is not None
+    return re.search(wanted, value) is not None
 
 
 def _cookies(header: str) -> dict[str, str]:

@@ -18,7 +18,7 @@ class MemorySource:
 
     def __init__(self, *manifests: Manifest) -> None:
         self._lock = threading.Lock()
-        self._objects: dict[str, dict[str, Manifest]] = {}
+        self._objects: dict[str, dict[tuple[str, str], Manifest]] = {}
         self._listeners: list[Callable[[str], None]] = []
         self.put(*manifests)
 
@@ -38,14 +38,14 @@ class MemorySource:
         """Create or replace objects, told of as one burst."""
         with self._lock:
             for manifest in manifests:
-                self._objects.setdefault(_resource(manifest), {})[manifest["metadata"]["name"]] = manifest
+                self._objects.setdefault(_resource(manifest), {})[_key(manifest)] = manifest
         self._tell(manifests)
 
     def remove(self, *manifests: Manifest) -> None:
         """Take objects away, told of as one burst; one that is not there is no error."""
         with self._lock:
             for manifest in manifests:
-                self._objects.get(_resource(manifest), {}).pop(manifest["metadata"]["name"], None)
+                self._objects.get(_resource(manifest), {}).pop(_key(manifest), None)
         self._tell(manifests)
 
     def _tell(self, manifests: Iterable[Manifest]) -> None:
@@ -55,10 +55,25 @@ class MemorySource:
 
 
 def _resource(manifest: Manifest) -> str:
-    return _RESOURCES[manifest["kind"]]
+    """The store's name of a kind; one that is not built in has its group in `apiVersion` and a regular plural."""
+    kind = manifest["kind"]
+    if kind in _RESOURCES:
+        return _RESOURCES[kind]
+    return f"{kind.lower()}s.{manifest['apiVersion'].partition('/')[0]}"
 
 
-def pod(name: str, version: str, *, ready: bool = True, annotations: Mapping[str, str] | None = None) -> Manifest:
+def _key(manifest: Manifest) -> tuple[str, str]:
+    return manifest["metadata"].get("namespace", ""), manifest["metadata"]["name"]
+
+
+def pod(
+    name: str,
+    version: str,
+    *,
+    ready: bool = True,
+    annotations: Mapping[str, str] | None = None,
+    labels: Mapping[str, str] | None = None,
+) -> Manifest:
     """A pod with the image `demo:<version>`."""
     return {
         "kind": "Pod",
@@ -67,6 +82,7 @@ def pod(name: str, version: str, *, ready: bool = True, annotations: Mapping[str
             "name": name,
             "uid": f"uid-{name}",
             "annotations": dict(annotations or {}),
+            "labels": dict(labels or {}),
         },
         "spec": {"containers": [{"name": "demo", "image": f"registry.example:5000/demo:{version}"}]},
         "status": {"conditions": [{"type": "Ready", "status": str(ready)}]},

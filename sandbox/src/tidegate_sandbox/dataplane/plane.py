@@ -4,20 +4,25 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from tidegate_sandbox.contracts import Cancel, Manifest
+from tidegate_sandbox.dataplane.alb import AlbTranslator
 from tidegate_sandbox.dataplane.backends import Backends
 from tidegate_sandbox.dataplane.endpoints import PODS
 from tidegate_sandbox.dataplane.envoy import Envoy
 from tidegate_sandbox.dataplane.envoy_process import envoy_path
 from tidegate_sandbox.dataplane.errors import DataPlaneError
+from tidegate_sandbox.dataplane.gateway import GatewayTranslator
 from tidegate_sandbox.dataplane.ingress import DEFAULT_PREFIX, IngressTranslator
+from tidegate_sandbox.dataplane.istio import IstioTranslator
 from tidegate_sandbox.dataplane.matching import LOCAL_SUFFIX
 from tidegate_sandbox.dataplane.proxies import Proxy
 from tidegate_sandbox.dataplane.proxy import PythonProxy
 from tidegate_sandbox.dataplane.routes import PodRef, RouteTable, Translator, combined
+from tidegate_sandbox.dataplane.smi import SmiTranslator
 from tidegate_sandbox.dataplane.sources import Source
 from tidegate_sandbox.dataplane.splits import Split, Splits
 
@@ -26,6 +31,15 @@ COALESCE_S = 0.005
 
 AGAIN_S = 1.0
 """How long after a failed pass the next one starts without a change."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """What was read of some kinds at one moment, when it is to be in force, and how many changes that takes in."""
+
+    due: float
+    changes: int
+    lists: Mapping[str, Sequence[Manifest]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +57,14 @@ class InForce:
     problems: tuple[str, ...] = ()
 
 
+def default_translators(prefix: str = DEFAULT_PREFIX) -> tuple[Translator, ...]:
+    """One for each kind of routing object that the sandbox can read; `prefix` is the one of ingress-nginx's annotations.
+
+    Of two that speak of one host the earlier comes first; SMI, for which every Service is a host, comes last.
+    """
+    return (IngressTranslator(prefix), AlbTranslator(), IstioTranslator(), GatewayTranslator(), SmiTranslator())
+
+
 def default_proxy(port: int = 0) -> Proxy:
     """Envoy where it has a wheel, else the Python proxy; its `name` says which."""
     try:
@@ -57,6 +79,9 @@ class DataPlane:
 
     A change of a watched object is in force some milliseconds later. When a pass fails the last good configuration
     stays in force, `in_force.problems` says why, and the pass is repeated after a second or at the next change.
+    With `delay_s` what the requests meet is the cluster as it was that long ago, as behind a control plane that is slow to
+    push: every change is in force so much later, in the order in which changes were made. Pods are not late: they open
+    and close when the cluster says so, whatever the proxy still believes.
     Use it as a context manager, or call `start` and `stop`. All methods may be called from any thread.
     """
 
@@ -67,9 +92,10 @@ class DataPlane:
         *,
         proxy: Proxy | None = None,
         translators: Sequence[Translator] | None = None,
+        delay_s: float = 0.0,
     ) -> None:
-        self._source = source
-        self._translators = tuple(translators) if translators is not None else (IngressTranslator(prefix),)
+        self._source, self._delay_s = source, delay_s
+        self._translators = tuple(translators) if translators is not None else default_translators(prefix)
         self._resources = frozenset(r for t in self._translators for r in t.resources) | {PODS}
         self._proxy = proxy or default_proxy()
         self._backends: Backends | None = None
@@ -77,6 +103,8 @@ class DataPlane:
         self._dirty: set[str] = set()
         self._changes_seen = self._changes_done = 0
         self._stopping = False
+        self._late: deque[_Seen] = deque()  # by when they are due
+        self._pods: Sequence[Manifest] = ()  # as they are now
         self._world: dict[str, Sequence[Manifest]] = {}
         self._in_force = InForce(RouteTable(), Splits())
         self._cancel: Cancel | None = None
@@ -169,19 +197,27 @@ class DataPlane:
                 self._state.notify_all()
 
     def _work(self) -> None:
+        delay_s = 0.0  # what is there at the start is in force at once
         while (work := self._next_work()) is not None:
             changes, dirty = work
-            problems = self._pass(dirty)
-            with self._state:
-                self._in_force = replace(self._in_force, problems=problems)
-                self._changes_done = changes
-                self._state.notify_all()
+            problems = self._read(changes, dirty, delay_s) if dirty else None
+            while self._late and self._late[0].due <= time.monotonic():
+                seen = self._late.popleft()
+                changes, problems = seen.changes, self._pass(seen.lists)
+                self._done(changes, problems)
+            if problems:
+                self._done(changes, problems)
+            delay_s = self._delay_s
 
     def _next_work(self) -> tuple[int, set[str]] | None:
-        """Wait for changes and for the burst they belong to; None when the plane stops. After a failure read it all."""
+        """Wait for changes and for the burst they belong to, or until something late is due; None when the plane stops.
+
+        After a failure read it all.
+        """
         with self._state:
-            patience = AGAIN_S if self._in_force.problems else None
-            self._state.wait_for(lambda: bool(self._dirty) or self._stopping, patience)
+            waits = [self._late[0].due - time.monotonic()] if self._late else []
+            waits += [AGAIN_S] if self._in_force.problems else []
+            self._state.wait_for(lambda: bool(self._dirty) or self._stopping, max(0.0, min(waits)) if waits else None)
             self._state.wait_for(lambda: self._stopping, COALESCE_S)
             if self._stopping:
                 return None
@@ -189,19 +225,38 @@ class DataPlane:
             self._dirty = set()
             return self._changes_seen, dirty
 
-    def _pass(self, dirty: set[str]) -> tuple[str, ...]:
-        """Bring backends and proxy in step with the source; the reasons why that failed.
+    def _done(self, changes: int, problems: tuple[str, ...]) -> None:
+        with self._state:
+            self._in_force = replace(self._in_force, problems=problems)
+            self._changes_done = max(self._changes_done, changes)
+            self._state.notify_all()
 
-        Pods open before the proxy hears of them and close after it has let go of them.
-        """
+    def _read(self, changes: int, dirty: set[str], delay_s: float) -> tuple[str, ...]:
+        """Look at the kinds that have changed, so that a pass has them in time; the reasons why that failed."""
         assert self._backends is not None
         try:
-            for resource in dirty:
-                self._world[resource] = tuple(self._source.list(resource))
-            pods = self._world.get(PODS, ())
-            addresses, notes = self._backends.open(pods)
+            lists = {resource: tuple(self._source.list(resource)) for resource in dirty}
+            self._pods = lists.get(PODS, self._pods)
+            if delay_s and PODS in lists:
+                self._backends.open(self._pods)
+                self._backends.close_others(self._pods)
+        except Exception as error:  # a source that is down must not end the plane; the reason is shown
+            return (f"data plane: {error!r}; the last good configuration stays in force",)
+        self._late.append(_Seen(time.monotonic() + delay_s, changes, lists))
+        return ()
+
+    def _pass(self, lists: Mapping[str, Sequence[Manifest]]) -> tuple[str, ...]:
+        """Bring backends and proxy in step with the source; the reasons why that failed.
+
+        Pods open before the proxy hears of them and, without a delay, close after it has let go of them.
+        """
+        assert self._backends is not None
+        self._world.update(lists)
+        try:
+            addresses, notes = self._backends.open(self._pods)
             table = combined(translator.translate(self._world) for translator in self._translators)
             version = self._proxy.apply(table, addresses)
+            pods = self._world.get(PODS, ())
             splits = self._in_force.splits.follow(table, pods, addresses, time.monotonic())
             with self._state:
                 self._in_force = InForce(table, splits, version, (*table.notes, *notes))
@@ -210,5 +265,5 @@ class DataPlane:
         except Exception as error:  # one odd object must not end the plane for all others; the reason is shown
             return (f"data plane: {error!r}; the last good configuration stays in force",)
         finally:
-            self._backends.close_others(self._world.get(PODS, ()))
+            self._backends.close_others(self._pods)
         return ()

@@ -99,7 +99,7 @@ class PythonProxy:
 
     async def _serve(self, message: Message, connection: ServerConnection) -> None:
         headers = {name: message.header(name) for name, _ in message.headers}
-        route = route_for(self._table, Request(message.header("host"), message.target, headers))
+        route = route_for(self._table, Request(message.header("host"), message.target, headers, message.method))
         if route is None:
             connection.answer(message, 404, (), b"")
             return

@@ -49,6 +49,7 @@ class PathKind(Enum):
     EXACT = "exact"
     PREFIX = "prefix"  # a prefix of characters: /foo takes /foobar
     SEGMENTS = "segments"  # a prefix of path segments: /foo takes /foo and /foo/bar, never /foobar
+    REGEX = "regex"  # a regular expression (RE2 syntax) that matches the whole path
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +62,8 @@ class PathMatch:
 
 class ValueKind(Enum):
     EXACT = "exact"
+    PREFIX = "prefix"  # an empty prefix asks only that there is a value
+    REGEX = "regex"  # a regular expression (RE2 syntax) that matches the whole value
     SEARCH = "search"  # a regular expression (RE2 syntax) that matches anywhere in the value
 
 
@@ -79,7 +82,15 @@ class CookieMatch:
     value: str
 
 
-Condition = HeaderMatch | CookieMatch
+@dataclass(frozen=True, slots=True)
+class MethodMatch:
+    """The method of the request, in capitals."""
+
+    value: str
+    kind: ValueKind = ValueKind.EXACT
+
+
+Condition = HeaderMatch | CookieMatch | MethodMatch
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from tidegate_sandbox.contracts import Cancel, Change, Manifest, Objects
+from tidegate_sandbox.errors import NotFound
 
 
 class Source(Protocol):
@@ -27,7 +28,11 @@ class StoreSource:
         self._objects = objects
 
     def list(self, resource: str) -> Sequence[Manifest]:
-        return self._objects.list(resource)
+        """All objects of a kind; none of a kind that the sandbox does not serve (yet)."""
+        try:
+            return self._objects.list(resource)
+        except NotFound:
+            return ()
 
     def subscribe(self, listener: Callable[[str], None]) -> Cancel:
         def changed(change: Change) -> None:

@@ -56,7 +56,8 @@ class Splits:
         following._table = table
         for host in table.hosts:
             for route in host.routes:
-                if not route.conditions:
+                # Of two routes with one path and no conditions the first takes every request.
+                if not route.conditions and (host.domain, route.path) not in following._splits:
                     fresh = Split(route.shares, _by_version(route.shares, behind), now)
                     old = self._splits.get((host.domain, route.path))
                     following._splits[host.domain, route.path] = old if old is not None and old.says(fresh) else fresh

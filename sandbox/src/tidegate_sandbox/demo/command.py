@@ -6,6 +6,7 @@ import signal
 import sys
 import threading
 import time
+from collections.abc import Sequence
 from types import FrameType
 from typing import Annotated
 
@@ -14,8 +15,10 @@ from rich.console import Console
 
 from tidegate_sandbox.dataplane.load import Load
 from tidegate_sandbox.demo.measure import Gauge, Measurement
-from tidegate_sandbox.demo.stage import HOST, DemoFailed, Glance, Stage
+from tidegate_sandbox.demo.shops import UnknownShop, data_folder, shop_of, weights_of
+from tidegate_sandbox.demo.stage import DemoFailed, Glance, Stage
 from tidegate_sandbox.demo.view import View
+from tidegate_sandbox.manifests import read_manifests
 
 GOOD, BAD = "v2", "unready-v3"
 INTERRUPTED = 130  # what shells make of Ctrl-C
@@ -26,6 +29,7 @@ def demo(
     keep: Annotated[bool, typer.Option(help="Leave everything up afterwards, to play on with kubectl.")] = False,
     plain: Annotated[bool, typer.Option(help="Plain lines even in a terminal.")] = False,
     rate: Annotated[float, typer.Option(help="Requests per second.")] = 300.0,
+    router: Annotated[str, typer.Option(help="What splits the traffic: nginx, istio, gateway, alb or smi.")] = "nginx",
 ) -> None:
     """Watch a canary walk its steps while real requests shift, and a broken release be refused.
 
@@ -36,12 +40,12 @@ def demo(
     console = Console(highlight=False, markup=False, soft_wrap=True)
     begun = time.monotonic()
     try:
-        with Stage(rate) as stage:
+        with Stage(shop_of(router), rate) as stage:
             good = _story(stage, console, plain=plain)
             console.print(f"demo: {'passed' if good else 'FAILED'} in {time.monotonic() - begun:.1f} s")
             if keep:
                 _keep(stage, console)
-    except DemoFailed as error:
+    except (DemoFailed, UnknownShop) as error:
         console.print(f"demo: FAILED: {error}")
         raise typer.Exit(1) from error
     except KeyboardInterrupt as error:
@@ -60,14 +64,15 @@ def _story(stage: Stage, console: Console, *, plain: bool) -> bool:
         f"cluster at {stage.sandbox.url}, requests through {stage.plane.proxy_name} on port {stage.plane.port}"
     )
     with View(console, plain=plain) as view:
-        view.chapter("v1 is deployed: an Argo Rollouts manifest, unchanged")
+        view.chapter(f"v1 is deployed behind {stage.shop.router}: an Argo Rollouts manifest, unchanged")
         stage.wait("v1 to be Healthy", lambda g: g.phase == "Healthy" and _serves(stage), DEPLOYED_WITHIN_S, _nothing)
         load = stage.load()
         promoted = _promote(stage, view, load)
         refused, untouched = _refuse(stage, view, load)
         load.stop()
     view.summary([(GOOD, promoted), (BAD, refused)])
-    return _verdict(console, load, promoted, refused, untouched)
+    walk = weights_of(read_manifests(data_folder(stage.shop.example)))
+    return _verdict(console, load, walk, (promoted, refused), untouched)
 
 
 def _nothing(_: Glance) -> None:
@@ -75,13 +80,13 @@ def _nothing(_: Glance) -> None:
 
 
 def _serves(stage: Stage) -> bool:
-    split = stage.plane.split(HOST)
+    split = stage.plane.split(stage.shop.host)
     return split is not None and split.version("v1") == 1.0
 
 
 def _promote(stage: Stage, view: View, load: Load) -> list[Measurement]:
     view.chapter(f"{GOOD} is released: it walks every step")
-    gauge = Gauge(stage.plane, load, GOOD)
+    gauge = Gauge(stage.plane, stage.shop.host, load, GOOD)
     stage.ship(GOOD)
 
     def tick(glance: Glance) -> None:
@@ -89,7 +94,7 @@ def _promote(stage: Stage, view: View, load: Load) -> list[Measurement]:
         view.show(glance, load, gauge)
 
     def finished(glance: Glance) -> bool:
-        split = stage.plane.split(HOST)
+        split = stage.plane.split(stage.shop.host)
         everybody = split is not None and split.version(GOOD) == 1.0
         alone = set(glance.pods) == {GOOD}  # v1 stays for its scale-down delay, so that proxies let go of it first
         return glance.phase == "Healthy" and glance.promoted and everybody and alone and glance.rollout_is(GOOD)
@@ -101,7 +106,7 @@ def _promote(stage: Stage, view: View, load: Load) -> list[Measurement]:
 
 def _refuse(stage: Stage, view: View, load: Load) -> tuple[list[Measurement], bool]:
     view.chapter("v3 is released: its pods never become ready; its deadline aborts it")
-    gauge = Gauge(stage.plane, load, BAD)
+    gauge = Gauge(stage.plane, stage.shop.host, load, BAD)
     stage.ship(BAD)
 
     def tick(glance: Glance) -> None:
@@ -117,13 +122,18 @@ def _refuse(stage: Stage, view: View, load: Load) -> tuple[list[Measurement], bo
 
 
 def _verdict(
-    console: Console, load: Load, promoted: list[Measurement], refused: list[Measurement], untouched: bool
+    console: Console,
+    load: Load,
+    walk: Sequence[int],
+    measured: tuple[list[Measurement], list[Measurement]],
+    untouched: bool,
 ) -> bool:
+    """Whether all went well; `measured` are the release that was promoted and the one that was refused."""
     counts = load.snapshot().counts
+    promoted, refused = measured
     walked = {found.desired for found in promoted}
-    wanted = {10, 25, 50, 75}
     checks = [
-        (f"every step was measured ({sorted(walked)})", wanted <= walked),
+        (f"every step was measured ({sorted(walked)})", set(walk) <= walked),
         ("every split lies within 4 sigma and was read back", all(m.agrees for m in (*promoted, *refused))),
         (f"no request failed ({counts.failures} of {counts.total})", counts.failures == 0),
         (f"v3 got no request ({counts.versions.get(BAD, 0)})", untouched),
@@ -141,12 +151,12 @@ def _keep(stage: Stage, console: Console) -> None:
         "",
         "still up; in another terminal:",
         f"  export KUBECONFIG={stage.kubeconfig}",
-        "  kubectl get rollouts,replicasets,pods,ingresses",
+        f"  kubectl get rollouts,replicasets,pods,{stage.shop.kinds}",
         f"  kubectl patch rollout checkout --type=json -p '{patch}'",
         "  kubectl get rollout checkout -w",
         '  kubectl patch rollout checkout --subresource=status --type=merge -p \'{"status":{"promoteFull":true}}\'',
         '  kubectl patch rollout checkout --subresource=status --type=merge -p \'{"status":{"abort":true}}\'',
-        f"  curl -H 'Host: {HOST}' http://127.0.0.1:{stage.plane.port}/",
+        f"  curl -H 'Host: {stage.shop.host}' http://127.0.0.1:{stage.plane.port}/",
         "Ctrl-C ends it.",
     ):
         console.print(line)

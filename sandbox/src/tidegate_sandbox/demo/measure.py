@@ -8,7 +8,7 @@ from tidegate_sandbox.dataplane.load import Load
 from tidegate_sandbox.dataplane.plane import DataPlane
 from tidegate_sandbox.dataplane.splits import Split
 from tidegate_sandbox.dataplane.statistics import band, within
-from tidegate_sandbox.demo.stage import HOST, Glance
+from tidegate_sandbox.demo.stage import Glance
 
 ENOUGH = 50  # below it a band is too wide to say anything; such moments (between two steps) are not reported
 
@@ -41,10 +41,10 @@ class Measurement:
 
 
 class Gauge:
-    """Follows one version through its weights."""
+    """Follows one version of one host through its weights."""
 
-    def __init__(self, plane: DataPlane, load: Load, version: str) -> None:
-        self._plane, self._load, self._version = plane, load, version
+    def __init__(self, plane: DataPlane, host: str, load: Load, version: str) -> None:
+        self._plane, self._host, self._load, self._version = plane, host, load, version
         self._split: Split | None = None
         self._odds = 0  # looks in a row in which the weight read back was another
         self.current: Measurement | None = None
@@ -52,7 +52,7 @@ class Gauge:
 
     def look(self, glance: Glance) -> None:
         """Count anew; a split that has changed closes the former measurement."""
-        before = self._plane.split(HOST)
+        before = self._plane.split(self._host)
         if before is None:
             return
         if self._split is None or not before.says(self._split):
@@ -61,16 +61,14 @@ class Gauge:
         weight = glance.weight
         if weight is None or abs(before.version(self._version) * 100 - weight) > 1e-6:
             return  # the controller has not recorded this split yet, or it is about another revision
-        self._odds = 0 if glance.annotated_weight == weight else self._odds + 1
+        self._odds = 0 if glance.carried == weight else self._odds + 1
         if self._odds == 1:
-            return  # Rollout and Ingress are read one after the other: a weight may move between the two
+            return  # Rollout and routing object are read one after the other: a weight may move between the two
         counts = self._load.window(before.since)
-        after = self._plane.split(HOST)
+        after = self._plane.split(self._host)
         if after is not None and after.says(before):
             hits = counts.versions.get(self._version, 0)
-            self.current = Measurement(
-                self._version, weight, glance.annotated_weight, counts.named, hits, counts.failures
-            )
+            self.current = Measurement(self._version, weight, glance.carried, counts.named, hits, counts.failures)
 
     def close(self) -> None:
         """End the measurement under way and keep it, if it has enough requests to say something."""

@@ -10,7 +10,6 @@ import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
-from importlib.resources import files
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -19,11 +18,12 @@ from tidegate_sandbox.contracts import Manifest
 from tidegate_sandbox.dataplane.load import Load, Stream
 from tidegate_sandbox.dataplane.plane import DataPlane
 from tidegate_sandbox.dataplane.sources import StoreSource
+from tidegate_sandbox.demo.readback import ReadBack
+from tidegate_sandbox.demo.shops import Shop, data_folder
 from tidegate_sandbox.errors import SandboxError
 from tidegate_sandbox.server import Sandbox
 
-NAMESPACE, ROLLOUT, HOST = "default", "checkout", "checkout.example.com"
-CANARY_INGRESS = "checkout-checkout-canary"
+NAMESPACE, ROLLOUT = "default", "checkout"
 CONTROLLER_STOPS_WITHIN_S = 12.0  # the controller drains within 10 s of SIGTERM
 
 
@@ -31,21 +31,12 @@ class DemoFailed(SandboxError):
     """The demo cannot go on; the message says what was waited for and where to look."""
 
 
-def data_folder(name: str) -> Path:
-    """A folder of manifests: beside the package where it was installed, else in the checkout."""
-    packaged = Path(str(files("tidegate_sandbox"))) / "data" / name
-    if packaged.is_dir():
-        return packaged
-    checkout = Path(__file__).parents[4]
-    return checkout / {"crds": "deploy/crds", "canary": "examples/canary"}[name]
-
-
 @dataclass(frozen=True, slots=True)
 class Glance:
-    """The cluster at one moment, as a client sees it."""
+    """The cluster at one moment, as a client sees it. `shares` are what the routers' objects carry, by object."""
 
     rollout: Manifest
-    annotated_weight: int | None
+    shares: dict[str, int]
     pods: dict[str, tuple[int, int]]  # version -> (ready, all)
     events: list[tuple[str, str]]
 
@@ -58,6 +49,12 @@ class Glance:
         """The canary's share that the controller says every router has accepted."""
         weights = (self.status.get("canary") or {}).get("weights")
         return weights["canary"]["weight"] if weights else None
+
+    @property
+    def carried(self) -> int | None:
+        """The canary's share that every routing object carries; None where none does, or they are at odds."""
+        found = set(self.shares.values())
+        return found.pop() if len(found) == 1 else None
 
     @property
     def promoted(self) -> bool:
@@ -77,8 +74,8 @@ class Glance:
 class Stage:
     """Brings everything up on entry, in about two seconds, and takes it down on exit."""
 
-    def __init__(self, rate: float) -> None:
-        self._rate = rate
+    def __init__(self, shop: Shop, rate: float) -> None:
+        self.shop, self._rate = shop, rate
         self._stack = ExitStack()
         self.folder = Path()
 
@@ -87,8 +84,11 @@ class Stage:
             self.folder = Path(self._stack.enter_context(tempfile.TemporaryDirectory(prefix="tidegate-demo-")))
             self.sandbox = self._stack.enter_context(Sandbox())
             self.kubeconfig = self.sandbox.kubeconfig(self.folder / "kubeconfig")
-            self.sandbox.install_crds(data_folder("crds"))
-            self.sandbox.apply(data_folder("canary"))
+            for folder in ("crds", self.shop.crds):
+                if folder:
+                    self.sandbox.install_crds(data_folder(folder))
+            self.sandbox.apply(data_folder(self.shop.example))
+            self._read_back = ReadBack(self.sandbox.objects)
             self.plane = self._stack.enter_context(DataPlane(StoreSource(self.sandbox.objects)))
             self.controller = self._start_controller()
             self._stack.callback(self._stop_controller)
@@ -120,7 +120,7 @@ class Stage:
 
     def load(self) -> Load:
         """A steady stream to the shop, for as long as the demo runs."""
-        return self._stack.enter_context(Load(self.plane.url_for(HOST), Stream(rate=self._rate)))
+        return self._stack.enter_context(Load(self.plane.url_for(self.shop.host), Stream(rate=self._rate)))
 
     def ship(self, tag: str) -> None:
         """Release a version: set the image, as `kubectl argo rollouts set image` does."""
@@ -133,14 +133,7 @@ class Stage:
         """Look at the cluster once."""
         objects = self.sandbox.objects
         rollout = objects.get("rollouts.argoproj.io", NAMESPACE, ROLLOUT)
-        return Glance(rollout, self._annotated_weight(), self._pods(), self._events())
-
-    def _annotated_weight(self) -> int | None:
-        for ingress in self.sandbox.objects.list("ingresses.networking.k8s.io", NAMESPACE):
-            if ingress["metadata"]["name"] == CANARY_INGRESS:
-                found = ingress["metadata"].get("annotations", {})
-                return next((int(v) for k, v in found.items() if k.endswith("/canary-weight")), None)
-        return None
+        return Glance(rollout, self._read_back.shares(rollout), self._pods(), self._events())
 
     def _pods(self) -> dict[str, tuple[int, int]]:
         counts: dict[str, tuple[int, int]] = {}

@@ -59,7 +59,7 @@ class View:
         message = status.get("message", "")
         return (
             f"{glance.phase}{f' ({message})' if message else ''}; step {_step(glance)}; weight {_number(glance.weight)}, "
-            f"read back {_number(glance.annotated_weight)}; pods {pods}; failed requests {load.snapshot().counts.failures}"
+            f"read back {_number(glance.carried)}; pods {pods}; failed requests {load.snapshot().counts.failures}"
         )
 
     def _picture(self, glance: Glance, load: Load, gauge: Gauge) -> Panel:
@@ -67,7 +67,7 @@ class View:
         counts = load.snapshot().counts
         facts.add_row("phase", Text(f"{glance.phase}  {glance.status.get('message', '')}", style=_colour(glance.phase)))
         facts.add_row("step", _step(glance))
-        facts.add_row("weight", f"desired {_number(glance.weight)}   read back {_number(glance.annotated_weight)}")
+        facts.add_row("weight", f"desired {_number(glance.weight)}   read back {_number(glance.carried)}")
         facts.add_row("measured", _measured(gauge.current))
         failed = Text(str(counts.failures), style="bold red" if counts.failures else "green")
         facts.add_row("requests", Text.assemble(f"{counts.total} sent, failed ", failed))

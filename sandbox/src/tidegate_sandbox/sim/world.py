@@ -17,6 +17,7 @@ from tidegate_sandbox.sim.deployments import Deployments
 from tidegate_sandbox.sim.disruptions import Disruptions
 from tidegate_sandbox.sim.endpointslices import EndpointSlices
 from tidegate_sandbox.sim.garbage import GarbageCollector
+from tidegate_sandbox.sim.gateways import Gateways
 from tidegate_sandbox.sim.jobs import Jobs
 from tidegate_sandbox.sim.namespaces import Namespaces
 from tidegate_sandbox.sim.nodes import Nodes
@@ -79,6 +80,7 @@ class World:
             EndpointSlices(self._cluster),
             Autoscalers(self._cluster),
             Disruptions(self._cluster),
+            Gateways(self._cluster),
             GarbageCollector(self._cluster),
         )
         self._controllers = {controller.name: controller for controller in controllers}
