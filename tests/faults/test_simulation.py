@@ -187,6 +187,6 @@ def test_deleting_the_rollout_takes_everything_it_owns(deployed: Build) -> None:
 
 
 def test_a_router_is_named_and_capable_as_it_was_made() -> None:
-    view = Router("edge", INGRESS).view
+    view = Router("edge", INGRESS).view(100)
 
     assert (view.name, view.title, view.can) == ("edge", "Edge", INGRESS)

@@ -36,7 +36,7 @@ def test_an_unknown_provider_names_what_is_installed_and_what_to_install(theatre
 
     theatre.apply(edit=edit)
     theatre.start()
-    expect_invalid(theatre, "trafficRouting.traefik", "no installed plugin provides it", "have nginx", "pip install")
+    expect_invalid(theatre, "trafficRouting.traefik", "no installed plugin provides it; have", "nginx", "pip install")
     assert not theatre.sandbox.objects.list("replicasets.apps")
 
 

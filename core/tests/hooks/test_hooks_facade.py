@@ -238,7 +238,7 @@ def test_a_preview_shows_the_changes_and_writes_nothing(
 
 
 @pytest.mark.parametrize("answer", [0, False, "", Weights(1)], ids=repr)
-def test_a_void_verb_that_answers_is_a_fault_of_the_plugin(
+def test_c05_a_void_verb_that_answers_is_a_fault_of_the_plugin(
     facade_of: MakeFacade, routes: type, target: AnyTarget, cluster: MemoryCluster, answer: object
 ) -> None:
     bad = type("Bad", (routes,), {"set_weights": lambda self, target, weights, objects: answer})
@@ -250,7 +250,7 @@ def test_a_void_verb_that_answers_is_a_fault_of_the_plugin(
     ("verb", "answer"),
     [("reads", None), ("reads", ["web"]), ("lint", None), ("lint", ["bad"]), ("get_weights", {"web": 5})],
 )
-def test_a_wrong_answer_is_a_fault_of_the_plugin(
+def test_c05_a_wrong_answer_is_a_fault_of_the_plugin(
     facade_of: MakeFacade, routes: type, target: AnyTarget, cluster: MemoryCluster, verb: str, answer: object
 ) -> None:
     answers = {
@@ -384,7 +384,7 @@ def test_a_config_model_that_breaks_is_a_fault_of_the_plugin(facade_of: MakeFaca
         facade.configure(NAME, {"routes": ["web"]}, "spec.x")
 
 
-def test_an_unknown_router_is_told_what_there_is_and_what_to_install(facade: Facade) -> None:
+def test_c06_an_unknown_router_is_told_what_there_is_and_what_to_install(facade: Facade) -> None:
     (problem,) = facade.configure("traefik", {}, "spec.strategy.canary.trafficRouting.traefik").problems
     assert problem.text == (
         'spec.strategy.canary.trafficRouting.traefik: Invalid value: "traefik": traffic router "traefik" is configured '

@@ -106,7 +106,7 @@ def test_two_distributions_with_one_name_do_no_harm_while_it_is_disabled(install
     assert load(PluginSelection(disabled=["hills"]), found).plugins[0].status is Status.DISABLED
 
 
-def test_two_distributions_with_one_router_key_are_both_named(install: Install) -> None:
+def test_c04_two_distributions_with_one_router_key_are_both_named(install: Install) -> None:
     install("tidegate-hills", "hills", good("hills"), attribute="Router")
     found = install("acme-slopes", "slopes", good("hills"), attribute="Router")
     with pytest.raises(

@@ -87,7 +87,7 @@ def test_a_deleted_object_is_gone_for_later_reads(objects: Objects, route_kind: 
 def test_what_was_asked_for_is_remembered(objects: Objects, route_kind: Kind) -> None:
     objects.get(route_kind, "gone")
     objects.edit(route_kind, "web")
-    assert objects.asked == ((route_kind, "gone"), (route_kind, "web"))
+    assert objects.asked == ((route_kind, "shop", "gone"), (route_kind, "shop", "web"))
 
 
 def test_the_controller_is_the_owner_that_is_marked(make_route: MakeRoute) -> None:

@@ -6,11 +6,12 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from pydantic import BaseModel
 
 from tidegate.api.rollout import Rollout
 from tidegate.errors import NotFound
-from tidegate.hooks import Hashes, Problem, Target, TrafficRouter, Weights
-from tidegate.hooks.configs import target_for
+from tidegate.hooks import Capability, Hashes, Problem, Target, TrafficRouter, Weights
+from tidegate.hooks.configs import Configured, target_for
 from tidegate.hooks.facade import Facade
 from tidegate.hooks.flush import written_before
 from tidegate.hooks.loader import load_objects
@@ -19,6 +20,10 @@ from tidegate_testkit.memory import MemoryCluster
 
 NAME = "example.com/routes"
 PATH = "spec.strategy.canary.trafficRouting.plugins[example.com/routes]"
+
+
+class Empty(BaseModel):
+    """A config without fields."""
 
 
 def a_rollout(**routing: Any) -> Rollout:
@@ -38,6 +43,32 @@ def test_a_target_says_for_whom_the_router_works(facade: Facade) -> None:
     assert target.owner["uid"] == "u-1"
     assert target.owner["controller"] is True
     assert target_for(a_rollout(), configured).total == 100
+
+
+def paired(can: frozenset[Capability], turn: str = "", **canary: str) -> tuple[str, str]:
+    """(canary, stable) Service for a router with these capabilities, of a Rollout with ping-pong."""
+    pair = {"pingService": "ping", "pongService": "pong"}
+    strategy = {"canary": {"pingPong": pair, "trafficRouting": {"plugins": {NAME: {}}}, **canary}}
+    status = {"canary": {"stablePingPong": turn}} if turn else {}
+    rollout = Rollout.read({"metadata": {"name": "demo"}, "spec": {"strategy": strategy}, "status": status})
+    target = target_for(rollout, Configured(NAME, PATH, Empty(), can=can))
+    return target.canary_service, target.stable_service
+
+
+@pytest.mark.parametrize(
+    ("turn", "canary", "stable"), [("", "ping", "pong"), ("ping", "pong", "ping"), ("pong", "ping", "pong")]
+)
+def test_c20_ping_and_pong_take_turns_as_canary(turn: str, canary: str, stable: str) -> None:
+    assert paired(frozenset({Capability.PING_PONG}), turn) == (canary, stable)
+
+
+def test_c21_a_router_may_want_canary_and_stable_service_before_ping_pong() -> None:
+    first = frozenset({Capability.PING_PONG, Capability.SERVICES_FIRST})
+    named = {"canaryService": "c", "stableService": "s"}
+    assert paired(first, **named) == ("c", "s")
+    assert paired(first) == ("ping", "pong")
+    assert paired(frozenset({Capability.PING_PONG}), **named) == ("ping", "pong")
+    assert paired(frozenset(), **named) == ("c", "s")
 
 
 def test_a_target_of_a_rollout_that_lost_its_strategy_can_still_be_cleaned_up(facade: Facade) -> None:

@@ -352,13 +352,13 @@ class Cluster:
         with self._changed:
             self._changed.notify_all()
 
-    def engine(self, **options: Any) -> Engine:
-        """A running engine; its stores are filled."""
+    def engine(self, *, absent_s: float = 600.0, **options: Any) -> Engine:
+        """A running engine; its stores are filled. `absent_s` is the pause while a kind is not served."""
         self.metrics = Metrics()
         transport = Transport(Connection(Access(str(self.kubeconfig))), metrics=self.metrics)
         self._transports.append(transport)
         facade = Facade(load_objects({"routes": self.router}))
-        pace = Pace(first_pause_s=0.01, longest_pause_s=0.05, lived_s=0)
+        pace = Pace(first_pause_s=0.01, longest_pause_s=0.05, lived_s=0, absent_s=absent_s)
         engine = Engine(transport, facade, EngineOptions(workers=2, **options), self.sandbox.clock, self.metrics, pace)
         self._engines.append(engine)
         engine.start()

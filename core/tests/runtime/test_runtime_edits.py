@@ -10,7 +10,7 @@ import pytest
 
 from tidegate.api import names
 from tidegate.api.rollout import Rollout
-from tidegate.errors import NotFound, PluginError, TooManyRequests, Transient
+from tidegate.errors import NotFound, Pending, PluginError, TidegateError, TooManyRequests, Transient
 from tidegate.hooks.facade import Facade
 from tidegate.hooks.loader import load_objects
 from tidegate.machine.actions import Action, EvictPod, PatchPod, PatchReplicaSet, ScaleWorkload
@@ -21,7 +21,9 @@ from tidegate.runtime.edits import Edits
 from tidegate.runtime.kinds import DEPLOYMENTS, PODS, REPLICA_SETS
 from tidegate.runtime.metrics import Metrics
 from tidegate.runtime.observe import Sight
-from tidegate.runtime.perform import Performer
+from tidegate.runtime.perform import Performed, Performer
+from tidegate.runtime.remotes import Remotes
+from tidegate.runtime.routers import Memory, Routers
 from tidegate.runtime.transport import Access, Connection, Transport
 from tidegate.runtime.watches import Watches
 from tidegate.runtime.writes import OwnWrites
@@ -35,6 +37,7 @@ class Bench:
     """One Deployment of two ready pods, and the edits of a pass over Rollout `app`."""
 
     def __init__(self, sandbox: Any, kubeconfig: Path, clock: Any) -> None:
+        self.now = clock.now
         self.sandbox, self.own = sandbox, OwnWrites[tuple[str, str]]()
         self.transport = Transport(Connection(Access(str(kubeconfig))))
         self.cluster = PassCluster(self.transport, Watches(self.transport, (), Metrics()), self.own, KEY)
@@ -186,6 +189,34 @@ def test_an_action_that_nobody_carries_out_ends_the_pass(bench: Bench) -> None:
         """Nothing that this version knows."""
 
     plan = Plan("updating", (Unheard(why="test"),), lambda _: Settled(None))
-    performed = Performer(bench.sight, bench.cluster, Facade(load_objects({}))).perform(plan)
+    facade = Facade(load_objects({}))
+    remotes = Remotes(bench.transport, facade, Watches(bench.transport, (), Metrics()), Metrics())
+    routers = Routers(bench.sight, bench.cluster, facade, remotes, Memory(bench.now))
+    performed = Performer(bench.sight, Edits(bench.sight, bench.cluster), routers).perform(plan)
     assert isinstance(performed.error, PluginError)
     assert "no way to perform Unheard" in str(performed.error)
+
+
+@pytest.mark.parametrize(
+    ("errors", "counts", "text"),
+    [
+        ([], None, ""),
+        ([Pending("wait")], 0, "wait"),
+        ([Pending("wait"), NotFound("gone"), Transient("down")], 1, "gone; down"),
+        ([NotFound("gone"), NotFound("gone")], 0, "gone"),
+    ],
+    ids=["none", "only to wait", "failures first", "the same twice"],
+)
+def test_of_several_errors_a_failure_counts_before_something_to_wait_for(
+    errors: list[TidegateError], counts: int | None, text: str
+) -> None:
+    performed = Performed(errors=errors)
+    assert performed.error is (None if counts is None else errors[counts])
+    assert performed.text == text
+
+
+def test_an_owned_object_is_not_made_in_another_cluster(bench: Bench) -> None:
+    owner = {"apiVersion": "argoproj.io/v1alpha1", "kind": "Rollout", "name": "app", "uid": "r", "controller": True}
+    manifest = {"metadata": {"name": "new", "ownerReferences": [owner]}}
+    with pytest.raises(PluginError, match="in another cluster an owner of this one is unknown"):
+        bench.cluster.at("far").create(PODS, "default", manifest)

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from pydantic import ValidationError
 
+from tidegate.api.rollout import Rollout
 from tidegate.cli.lint_fields import unknown_fields
-from tidegate.cli.manifests import Manifest, Manifests, load, observe, read_rollout
+from tidegate.cli.lint_objects import between_documents
+from tidegate.cli.manifests import Manifests, load, observe, read_rollout
 from tidegate.errors import ConfigError
 from tidegate.hooks.facade import Facade
 from tidegate.machine.observed import Problem
+from tidegate.machine.rollout.validation.advice import advice
 from tidegate.machine.rollout.validation.rollout import problems
 from tidegate.runtime.kinds import WORKLOADS
 from tidegate.runtime.plugins import facade_of
@@ -32,34 +36,64 @@ def lint(
     Objects in the same sources (Services, Ingresses, ...) are checked along; a Rollout alone is checked by itself.
     """
     manifests, facade = load(filename), facade_of(config)
-    found = [{"origin": f.where, "rollout": "", "path": "", "message": f.message} for f in manifests.faults]
+    found = [Finding(fault.where, message=fault.message) for fault in manifests.faults]
+    read: dict[tuple[str, str], tuple[Rollout, str]] = {}
     for manifest, origin in manifests.rollouts:
-        found += [
-            {"origin": origin, "rollout": manifest["metadata"]["name"], "path": path, "message": text}
-            for path, text in _faults(manifest, origin, manifests, facade)
-        ]
+        try:
+            rollout = read_rollout(manifest, origin)
+        except ConfigError as error:
+            name = str(manifest["metadata"]["name"])
+            found += [Finding(origin, name, path, text) for path, text in _unreadable(error, origin)]
+            continue
+        read[rollout.key] = (rollout, origin)
+        found += _findings(rollout, origin, manifests, facade)
+    for key, problem in between_documents([rollout for rollout, _ in read.values()], manifests, facade):
+        found.append(Finding.of(problem, read[key][1], key[1]))
     if not manifests.rollouts and not found:
-        found.append({"origin": ", ".join(filename), "rollout": "", "path": "", "message": "no Rollout is in there"})
+        found.append(Finding(", ".join(filename), message="no Rollout is in there"))
     _report(found, len(manifests.rollouts), output)
-    raise typer.Exit(1 if found else 0)
+    raise typer.Exit(1 if any(each.severity == "error" for each in found) else 0)
 
 
-def _faults(manifest: Manifest, origin: str, manifests: Manifests, facade: Facade) -> Iterator[tuple[str, str]]:
-    """(path, text) of everything that is wrong with one Rollout, what the controller would report first."""
-    try:
-        rollout = read_rollout(manifest, origin)
-    except ConfigError as error:
-        yield from _unreadable(error, origin)
-        return
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One line of the report. `code` names the rule, "" for one without; `severity` is error or warning."""
+
+    origin: str
+    rollout: str = ""
+    path: str = ""
+    message: str = ""
+    code: str = ""
+    severity: str = "error"
+
+    @classmethod
+    def of(cls, problem: Problem, origin: str, rollout: str) -> Finding:
+        """What a rule has found."""
+        return cls(origin, rollout, problem.path, problem.text, problem.code, "warning" if problem.warning else "error")
+
+    @property
+    def line(self) -> str:
+        """`origin: Rollout name: warning: message (code)`, without the parts that there are not."""
+        about = f"Rollout {self.rollout}: " if self.rollout else ""
+        grade = "warning: " if self.severity == "warning" else ""
+        return f"{self.origin}: {about}{grade}{self.message}" + (f" ({self.code})" if self.code else "")
+
+
+def _findings(rollout: Rollout, origin: str, manifests: Manifests, facade: Facade) -> Iterator[Finding]:
+    """Everything that is wrong with one Rollout, what the controller would report first, then warnings."""
+    name = rollout.metadata.name
     try:
         seen = observe(rollout, manifests, facade)
     except ConfigError as error:
-        yield "", str(error).removeprefix(f"{origin}: ")
+        yield Finding(origin, name, "", str(error).removeprefix(f"{origin}: "))
         return
     for problem in problems(seen):
         if not _borrows_unseen(problem, manifests):
-            yield problem.path, problem.text
-    yield from unknown_fields(rollout)
+            yield Finding.of(problem, origin, name)
+    for path, text in unknown_fields(rollout):
+        yield Finding(origin, name, path, text)
+    for problem in advice(seen):
+        yield Finding.of(problem, origin, name)
 
 
 def _unreadable(error: ConfigError, origin: str) -> Iterator[tuple[str, str]]:
@@ -77,11 +111,12 @@ def _borrows_unseen(problem: Problem, manifests: Manifests) -> bool:
     return problem.missing and not problem.path and not any(manifests.of(kind) for _, kind in WORKLOADS)
 
 
-def _report(found: list[dict[str, str]], count: int, output: str) -> None:
+def _report(found: list[Finding], count: int, output: str) -> None:
     if output == "json":
-        typer.echo(json.dumps({"rollouts": count, "problems": found}, indent=2))
+        typer.echo(json.dumps({"rollouts": count, "problems": [asdict(each) for each in found]}, indent=2))
         return
-    for problem in found:
-        about = f"Rollout {problem['rollout']}: " if problem["rollout"] else ""
-        typer.echo(f"{problem['origin']}: {about}{problem['message']}")
-    typer.echo(f"{count} Rollouts checked, {len(found)} problems")
+    for each in found:
+        typer.echo(each.line)
+    warnings = sum(each.severity == "warning" for each in found)
+    told = f", {warnings} warnings" if warnings else ""
+    typer.echo(f"{count} Rollouts checked, {len(found) - warnings} problems{told}")

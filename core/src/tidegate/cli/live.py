@@ -22,7 +22,7 @@ from tidegate.hooks.references import Kind
 from tidegate.machine.observed import Observed
 from tidegate.runtime.clock import WallClock
 from tidegate.runtime.engine import CORE, Engine, EngineOptions
-from tidegate.runtime.kinds import PODS, REPLICA_SETS, ROLLOUTS, SERVICES, path_of
+from tidegate.runtime.kinds import PODS, REPLICA_SETS, ROLLOUTS, SERVICES, label_query, path_of
 from tidegate.runtime.observe import Observer
 from tidegate.runtime.references import Key, References
 from tidegate.runtime.store import Change
@@ -47,6 +47,13 @@ class LiveReader:
             return None
         return found
 
+    def select(self, kind: Kind, namespace: str, labels: Mapping[str, str]) -> list[Mapping[str, Any]]:
+        """The objects that carry `labels` now."""
+        try:
+            return list(self.transport.request("GET", path_of(kind, namespace), query=label_query(labels))["items"])
+        except NotFound:
+            return []
+
 
 def look(name: str, namespace: str, facade: Facade, access: Access) -> Iterator[tuple[Observed, Reader]]:
     """The Rollout `name` of a namespace, all of its Rollouts for ""; `namespace` "" is the context's.
@@ -65,7 +72,10 @@ def look(name: str, namespace: str, facade: Facade, access: Access) -> Iterator[
         engine = Engine(transport, facade, EngineOptions((namespace,)), clock)
         ending.callback(engine.watches.stop)
         _watch(engine)
-        observer = Observer(engine.stores, engine.watches, References(facade, lambda _: None), facade, clock)
+        engine.remotes.home = ""  # a person may read Rollouts and routes, and seldom Secrets of the controller
+        ending.callback(engine.remotes.stop)
+        references = References(facade, engine.remotes, lambda _: None)
+        observer = Observer(engine.stores, engine.watches, references, facade, engine.remotes, clock)
         for key in wanted:
             yield _observed(observer, key), LiveReader(transport)
 

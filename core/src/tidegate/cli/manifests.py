@@ -16,9 +16,11 @@ from pydantic import ValidationError
 from tidegate.api import names
 from tidegate.api.rollout import Rollout
 from tidegate.errors import ConfigError
-from tidegate.hooks.configs import target_for
+from tidegate.hooks.configs import Configured, target_for
 from tidegate.hooks.facade import Facade
+from tidegate.hooks.objects import carries
 from tidegate.hooks.references import Kind
+from tidegate.hooks.sharing import shared_by_routers
 from tidegate.machine.observed import Observed, PodView, Problem, ReplicaSetView, RouterView, WorkloadView
 from tidegate.machine.projections import replica_set_view, service_view
 from tidegate.machine.rollout.pods import pods_needed
@@ -55,6 +57,10 @@ class Manifests:
     def read(self, kind: Kind, namespace: str, name: str) -> Mapping[str, Any] | None:
         """The object, or None where no source has it."""
         return self.objects.get((kind.kind, namespace, name))
+
+    def select(self, kind: Kind, namespace: str, labels: Mapping[str, str]) -> list[Manifest]:
+        """The objects that carry `labels`."""
+        return [manifest for manifest in self.of(kind.kind, namespace) if carries(manifest, labels)]
 
     def of(self, kind: str, namespace: str = "") -> list[Manifest]:
         """All objects of a kind, in one namespace or in all."""
@@ -173,18 +179,29 @@ def _workload(rollout: Rollout, manifests: Manifests) -> WorkloadView | None:
 
 
 def _routers(rollout: Rollout, manifests: Manifests, facade: Facade) -> tuple[RouterView, ...]:
+    configured = configured_routers(rollout, facade)
+    targets = {each.name: target_for(rollout, each) for each in configured if each.config is not None}
+    shared = tuple(shared_by_routers(facade, targets)) if len(targets) > 1 else ()
+    views = []
+    for each in configured:
+        problems = each.problems
+        if each.name in targets:
+            problems = _believed(facade.problems(each.name, targets[each.name], manifests), manifests)
+        others = (problem for router, problem in shared if router == each.name)
+        views.append(facade.view(each.name, (*problems, *others)))
+    return tuple(views)
+
+
+def configured_routers(rollout: Rollout, facade: Facade) -> list[Configured]:
+    """The routers that a Rollout names, in the order in which they are asked, with their configs read."""
     canary = rollout.spec.strategy.canary
     routing = canary.traffic_routing if canary else None
     if routing is None:
-        return ()
-    views = []
-    for name, raw in routing.routers.items():
-        configured = replace(facade.configure(name, raw, routing.path(name)), can=facade.view(name).can)
-        problems = configured.problems
-        if configured.config is not None:
-            problems = _believed(facade.problems(name, target_for(rollout, configured), manifests), manifests)
-        views.append(facade.view(name, problems))
-    return tuple(views)
+        return []
+    order = {name: place for place, name in enumerate(facade.routers)}
+    named = sorted(routing.routers, key=lambda name: order.get(name, len(order)))
+    raw = routing.routers
+    return [replace(facade.configure(name, raw[name], routing.path(name)), can=facade.view(name).can) for name in named]
 
 
 def _believed(problems: tuple[Problem, ...], manifests: Manifests) -> tuple[Problem, ...]:

@@ -18,7 +18,7 @@ from tidegate.errors import Pending, Retry, TidegateError
 from tidegate.hooks.configs import target_for
 from tidegate.hooks.facade import Facade
 from tidegate.hooks.flush import check_owner
-from tidegate.hooks.objects import Change, Reader
+from tidegate.hooks.objects import Change, Reader, carries
 from tidegate.hooks.references import Kind
 from tidegate.hooks.router import Target
 from tidegate.machine.actions import Action
@@ -53,10 +53,20 @@ class Copies:
         place = (kind, namespace, name)
         return self.edited[place] if place in self.edited else self.reader.read(*place)
 
-    def take(self, change: Change, namespace: str) -> None:
+    def select(self, kind: Kind, namespace: str, labels: Mapping[str, str]) -> list[Manifest]:
+        """The objects that would carry `labels` by now."""
+        found = {str(each["metadata"]["name"]): each for each in self.reader.select(kind, namespace, labels)}
+        for (edited, where, name), after in self.edited.items():
+            if (edited, where) == (kind, namespace):
+                found.pop(name, None)
+                if after is not None and carries(after, labels):
+                    found[name] = after
+        return list(found.values())
+
+    def take(self, change: Change) -> None:
         """Let a change have been made."""
         after = {"create": change.patch, "patch": merged(change.before, change.patch), "delete": None}[change.verb]
-        self.edited[(change.kind, namespace, change.name)] = after
+        self.edited[change.key] = after
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +140,7 @@ class Rehearsal:
         for change in done.changes:
             check_owner(change, target)
         for change in done.changes:
-            self._copies.take(change, target.namespace)
+            self._copies.take(change)
         return done.changes
 
     def _target(self, action: RouterAction) -> Target[BaseModel]:

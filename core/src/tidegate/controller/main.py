@@ -139,7 +139,8 @@ def _lead(process: Process) -> int:
     options = process.options
     name = f"{LEASE}-{options.instance_id}" if options.instance_id else LEASE
     identity = f"{socket.gethostname()}_{uuid.uuid4()}"
-    elector = Elector(process.transport, Seat(_home(process.transport), name, identity))
+    home = process.engine.remotes.home = _home(process.transport)
+    elector = Elector(process.transport, Seat(home, name, identity))
     if not elector.acquire(process.stop):
         return Exit.STOPPED
     try:

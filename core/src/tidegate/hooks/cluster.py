@@ -1,8 +1,8 @@
-"""What the facade needs of a cluster: one cached read, one live read and three guarded writes."""
+"""What the facade needs of a cluster: cached reads, live reads and three guarded writes."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 from tidegate.hooks.objects import Manifest
@@ -16,8 +16,16 @@ class Cluster(Protocol):
         """The object from the watch cache, not to be edited, or None."""
         ...
 
+    def select(self, kind: Kind, namespace: str, labels: Mapping[str, str]) -> Sequence[Mapping[str, Any]]:
+        """The objects from the watch cache that carry all of `labels`, not to be edited, in any order."""
+        ...
+
     def read_live(self, kind: Kind, namespace: str, name: str) -> Mapping[str, Any] | None:
         """The object from the API server, or None."""
+        ...
+
+    def select_live(self, kind: Kind, namespace: str, labels: Mapping[str, str]) -> Sequence[Mapping[str, Any]]:
+        """The objects from the API server that carry all of `labels`, in any order."""
         ...
 
     def create(self, kind: Kind, namespace: str, manifest: Manifest) -> Mapping[str, Any]:

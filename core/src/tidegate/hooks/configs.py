@@ -66,6 +66,7 @@ def target_for(rollout: Rollout, configured: Configured, hashes: Hashes = NO_HAS
         total=(routing.max_traffic_weight if routing else None) or 100,
         managed_routes=tuple(route.name for route in (routing.managed_routes if routing else None) or ()),
         annotations=rollout.metadata.annotations,
+        replicas=1 if rollout.spec.replicas is None else rollout.spec.replicas,
     )
 
 
@@ -73,13 +74,14 @@ def _services(rollout: Rollout, can: Set[Capability]) -> tuple[str, str]:
     """Canary and stable Service for a router, "" for what is not named.
 
     With ping-pong the pair takes turns, and `pong` is stable until the first promotion. A router that does not know of
-    ping-pong gets canaryService and stableService where they are named beside it.
+    ping-pong gets canaryService and stableService where they are named beside it, and so does one that wants them first.
     """
     canary = rollout.spec.strategy.canary
     if canary is None:
         return "", ""
     plain, pair = (canary.canary_service, canary.stable_service), canary.ping_pong
-    if pair is None or (Capability.PING_PONG not in can and all(plain)):
+    plain_first = Capability.PING_PONG not in can or Capability.SERVICES_FIRST in can
+    if pair is None or (plain_first and all(plain)):
         return plain
     if rollout.status.canary.stable_ping_pong == "ping":
         return pair.pong_service, pair.ping_service

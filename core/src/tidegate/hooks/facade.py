@@ -6,7 +6,7 @@ import time
 import traceback
 from collections.abc import Callable, Mapping, Sequence
 from difflib import get_close_matches
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from pydantic import BaseModel
 
@@ -15,9 +15,9 @@ from tidegate.hooks.cluster import Cluster
 from tidegate.hooks.configs import Configured, read_config
 from tidegate.hooks.flush import Done, Work
 from tidegate.hooks.loader import Loaded, Owner, package_for
-from tidegate.hooks.objects import Objects, Reader
+from tidegate.hooks.objects import Manifest, Objects, Reader, clone
 from tidegate.hooks.records import PluginRecord, Status, merged
-from tidegate.hooks.references import Ref, Rule
+from tidegate.hooks.references import Kind, Ref, Rule
 from tidegate.hooks.router import VERBS, Target
 from tidegate.machine.observed import Problem, RouterView
 from tidegate.machine.traffic import Capability, Hashes, HeaderRoute, MirrorRoute, Verdict, Weights
@@ -64,6 +64,11 @@ class Facade:
         """The rights that the loaded plugins need together: what a role has to grant."""
         return merged([rule for record in self.plugins if record.status is Status.LOADED for rule in record.needs])
 
+    def remote(self, name: str) -> str:
+        """The label selector of the Secret that leads to the router's cluster; "" for the controller's own cluster."""
+        owner = self._loaded.owners.get(name)
+        return owner.router.remote if owner else ""
+
     def find(self, name: str) -> PluginRecord | None:
         """The plugin that answers to this router key, or None."""
         owner = self._loaded.owners.get(name)
@@ -72,11 +77,9 @@ class Facade:
     def view(self, name: str, problems: tuple[Problem, ...] = ()) -> RouterView:
         """What the machine sees of a router; one that is not there can do nothing."""
         record = self.find(name)
-        return (
-            RouterView(name, record.title, record.can, problems)
-            if record
-            else RouterView(name, name, frozenset(), problems)
-        )
+        title, can = (record.title, record.can) if record else (name, frozenset[Capability]())
+        errors = tuple(problem for problem in problems if not problem.warning)
+        return RouterView(name, title, can, errors, tuple(problem for problem in problems if problem.warning))
 
     def configure(self, name: str, raw: object, path: str) -> Configured:
         """Validate a router's part of the Rollout. Keep the result for the Rollout's (uid, generation).
@@ -96,27 +99,31 @@ class Facade:
         said = f'traffic router "{name}" is configured but '
         for record in self.plugins:
             if record.name == name and record.status is Status.DISABLED:
-                return Problem(
-                    path, f"{said}its plugin {record.origin} is disabled; enable it in tidegate.yaml", f'"{name}"'
-                )
+                said += f"its plugin {record.origin} is disabled; enable it in tidegate.yaml"
+                return Problem(path, said, f'"{name}"', code="TR001")
             if record.name == name and record.status is Status.FAILED:
-                return Problem(path, f"{said}its plugin cannot be used: {record.error}", f'"{name}"')
+                return Problem(path, f"{said}its plugin cannot be used: {record.error}", f'"{name}"', code="TR001")
         close = get_close_matches(name, self.routers, n=1)
         meant = f'; did you mean "{close[0]}"?' if close else ""
         have = ", ".join(self.routers) or "none"
         said += f"no installed plugin provides it; have {have}{meant}; try: pip install {package_for(name)}"
-        return Problem(path, said, f'"{name}"')
+        return Problem(path, said, f'"{name}"', code="TR001")
 
     def reads(self, name: str, target: AnyTarget) -> tuple[Ref, ...]:
         """The objects that the router looks at for this Rollout: watch them, and wake it when one changes or goes."""
         return self._items("reads", name, self._ask("reads", name, target=target), Ref)
 
-    def problems(self, name: str, target: AnyTarget, reader: Reader) -> tuple[Problem, ...]:
-        """What keeps the router from working: missing objects first, then what its own lint finds."""
+    def problems(
+        self, name: str, target: AnyTarget, reader: Reader, served: Callable[[Kind], bool] = lambda _: True
+    ) -> tuple[Problem, ...]:
+        """What keeps the router from working: missing objects first, then what its own lint finds.
+
+        `served` tells whether there is such a kind at all.
+        """
         missing = tuple(
-            Problem(ref.path or target.path, ref.missing_text, f'"{ref.name}"', missing=True)
+            Problem(ref.path or target.path, _missing(ref, served), f'"{ref.name}"', missing=True)
             for ref in self.reads(name, target)
-            if ref.required and reader.read(ref.kind, target.namespace, ref.name) is None
+            if ref.required and reader.read(ref.kind, ref.namespace or target.namespace, ref.name) is None
         )
         if not self._has("lint", name):
             return missing
@@ -129,6 +136,9 @@ class Facade:
         verdict = self._look("verify_weights", name, target, reader, weights=weights)
         if not isinstance(verdict, Verdict):
             raise self._wrong("verify_weights", name, verdict)
+        if foreign := sorted(set(verdict.status) - set(self._owner(name).router.status_fields)):
+            said = f"answered with status.{foreign[0]}, which `status_fields` does not declare"
+            raise self._fault("verify_weights", name, said)
         return Done(verdict)
 
     def get_weights(self, name: str, target: AnyTarget, reader: Reader) -> dict[str, Weights]:
@@ -176,8 +186,25 @@ class Facade:
         `keep` are the objects that the present spec reads: where one of several has left the spec, the others stay.
         """
         work = self._work("clean_up", name, target, cluster)
-        work.keep = frozenset((ref.kind, ref.name) for ref in keep)
+        work.keep = frozenset((ref.kind, ref.namespace or target.namespace, ref.name) for ref in keep)
         return work.run()
+
+    def marks(self) -> tuple[tuple[str, Kind], ...]:
+        """The kinds whose objects may bear the mark of a router, each with that router."""
+        owners = self._loaded.owners
+        return tuple((name, kind) for name in self.routers for kind in owners[name].router.marks)
+
+    def claims(self, name: str, kind: Kind, manifest: Manifest) -> dict[str, Mapping[str, Any]]:
+        """The Rollouts, by name, for which the router has marked this object, with the config that leads to it."""
+        answer = self._ask("claims", name, kind=kind, manifest=clone(manifest))
+        if not isinstance(answer, Mapping) or not all(isinstance(each, Mapping) for each in answer.values()):
+            raise self._wrong("claims", name, answer)
+        return {str(rollout): config for rollout, config in answer.items()}
+
+    def status_fields(self, name: str) -> tuple[str, ...]:
+        """The top-level fields of the Rollout's status that the router owns."""
+        owner = self._loaded.owners.get(name)
+        return tuple(owner.router.status_fields) if owner else ()
 
     def preview(self, verb: str, name: str, target: AnyTarget, reader: Reader, **arguments: object) -> Done[None]:
         """The changes that a writing verb would make now; nothing is written. For `tidegate plan`."""
@@ -266,3 +293,8 @@ class Facade:
                     f"written; an admission webhook or another controller changes it; will write again",
                     after_s=ODDS_RETRY_S,
                 )
+
+
+def _missing(ref: Ref, served: Callable[[Kind], bool]) -> str:
+    text = ref.missing_text
+    return text if served(ref.kind) else f"{text}; the API server does not serve the kind: install its CRDs"

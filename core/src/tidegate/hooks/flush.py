@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from random import SystemRandom
 from typing import Any, Generic, TypeVar
 
 from pydantic import BaseModel
 
-from tidegate.errors import AlreadyExists, ApiError, Conflict, NotFound, OwnershipError
+from tidegate.errors import AlreadyExists, ApiError, Conflict, NotFound, OwnershipError, PluginError
 from tidegate.hooks.cluster import Cluster
-from tidegate.hooks.objects import Change, Objects, Reader, controller_of
+from tidegate.hooks.objects import Change, Objects, Place, Reader, carries, controller_of
 from tidegate.hooks.references import Kind
 from tidegate.hooks.router import Target
 from tidegate.machine.actions import Event
@@ -20,7 +20,6 @@ from tidegate.machine.actions import Event
 log = logging.getLogger(__name__)
 
 Value = TypeVar("Value")
-Place = tuple[Kind, str]
 
 # Five repeats at 10 to 200 ms: enough for a controller that writes the same object once a second, short beside a pass.
 REPEATS = 5
@@ -80,7 +79,7 @@ class Work(Generic[Value]):
             objects = Objects(self._reader(attempt), self.target.namespace)
             try:
                 value = self.ask(objects)
-                changes = (each for each in objects.changes() if (each.kind, each.name) not in self.keep)
+                changes = (each for each in objects.changes() if each.key not in self.keep)
                 overtaken = self._write(tuple(changes))
             except Exception as error:
                 error.__dict__["written"] = tuple(self.written)
@@ -103,7 +102,7 @@ class Work(Generic[Value]):
         overtaken: ApiError | None = None
         for change in changes:
             try:
-                self.answers[(change.kind, change.name)] = send(self.cluster, self.target.namespace, change)
+                self.answers[change.key] = send(self.cluster, change)
             except (Conflict, AlreadyExists) as error:
                 overtaken = error
             except ApiError as error:
@@ -124,9 +123,9 @@ def written_before(error: BaseException) -> tuple[Change, ...]:
     return written
 
 
-def send(cluster: Cluster, namespace: str, change: Change) -> Mapping[str, Any] | None:
+def send(cluster: Cluster, change: Change) -> Mapping[str, Any] | None:
     """Make one change; the object as it stands afterwards, None for a deleted one."""
-    before = change.before.get("metadata", {})
+    before, namespace = change.before.get("metadata", {}), change.namespace
     match change.verb:
         case "create":
             return cluster.create(change.kind, namespace, change.patch)
@@ -150,6 +149,10 @@ class Live:
         """The object as the server has it now, or None."""
         return self.cluster.read_live(kind, namespace, name)
 
+    def select(self, kind: Kind, namespace: str, labels: Mapping[str, str]) -> Sequence[Mapping[str, Any]]:
+        """The objects as the server has them now."""
+        return self.cluster.select_live(kind, namespace, labels)
+
 
 @dataclass(frozen=True, slots=True)
 class Answered:
@@ -160,9 +163,21 @@ class Answered:
 
     def read(self, kind: Kind, namespace: str, name: str) -> Mapping[str, Any] | None:
         """The answered object where there is one, else the reader's."""
-        if (kind, name) in self.answers:
-            return self.answers[(kind, name)]
+        if (kind, namespace, name) in self.answers:
+            return self.answers[(kind, namespace, name)]
         return self.reader.read(kind, namespace, name)
+
+    def select(self, kind: Kind, namespace: str, labels: Mapping[str, str]) -> Sequence[Mapping[str, Any]]:
+        """The reader's objects, with the answered ones in their place."""
+        found = {
+            (kind, namespace, each["metadata"]["name"]): each for each in self.reader.select(kind, namespace, labels)
+        }
+        for place, answer in self.answers.items():
+            if place[:2] == (kind, namespace):
+                found.pop(place, None)
+                if answer is not None and carries(answer, labels):
+                    found[place] = answer
+        return list(found.values())
 
 
 def check_owner(change: Change, target: Target[BaseModel]) -> None:
@@ -170,6 +185,11 @@ def check_owner(change: Change, target: Target[BaseModel]) -> None:
 
     An object of a Rollout of the same name and another uid may be adopted: names are unique, so its owner is gone.
     """
+    if change.verb == "create" and change.namespace != target.namespace and controller_of(change.patch):
+        raise PluginError(
+            f"{change.place} in namespace {change.namespace}: an owner in namespace {target.namespace} would have it "
+            f"deleted at once; create it without an ownerReference and take it back in clean_up"
+        )
     owner = controller_of(change.before)
     ours = owner.get("uid") == target.uid
     if change.verb == "create" or ours:
@@ -180,7 +200,7 @@ def check_owner(change: Change, target: Target[BaseModel]) -> None:
     if change.verb == "delete" or foreign:
         whose = f"{owner.get('kind')} {owner.get('name')} (uid {owner.get('uid')})" if owner else "nobody"
         raise OwnershipError(
-            f"{change.place} in namespace {target.namespace} is controlled by {whose}, not by Rollout {target.name} "
+            f"{change.place} in namespace {change.namespace} is controlled by {whose}, not by Rollout {target.name} "
             f"(uid {target.uid}); it is left alone: rename one of the two, or delete the object"
         )
 

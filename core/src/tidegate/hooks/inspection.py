@@ -13,9 +13,10 @@ from difflib import get_close_matches
 
 from pydantic import BaseModel
 
+from tidegate.api.status import RolloutStatus
 from tidegate.hooks.markers import PROJECT
 from tidegate.hooks.records import KNOWN_RIGHTS
-from tidegate.hooks.references import Rule
+from tidegate.hooks.references import Kind, Rule
 from tidegate.hooks.router import API_VERSION, REQUIRED_VERBS, VERBS, TrafficRouter
 from tidegate.machine.traffic import Capability
 
@@ -27,6 +28,13 @@ CAPABILITY_OF: Mapping[str, tuple[Capability, ...]] = {
     "set_header_route": (Capability.HEADER,),
     "set_mirror_route": (Capability.MIRROR,),
     "remove_managed_routes": (Capability.HEADER, Capability.MIRROR),
+}
+
+# Capabilities that say more of another one and nothing by themselves.
+WIDENED: Mapping[Capability, Capability] = {
+    Capability.HEADER_PREFIX: Capability.HEADER,
+    Capability.HEADER_REGEX: Capability.HEADER,
+    Capability.SERVICES_FIRST: Capability.PING_PONG,
 }
 
 # How alike a public method and a verb may be before it counts as misspelt; set_weight and set_weights are at 0.95.
@@ -50,6 +58,7 @@ def router_faults(router: TrafficRouter[BaseModel]) -> Iterator[str]:
     for verb in sorted(own):
         yield from _verb_faults(type(router), verb)
     yield from _capability_faults(router.can, own)
+    yield from _mark_faults(router.marks, own)
     yield from _misspelt(type(router), own)
 
 
@@ -105,6 +114,24 @@ def _attribute_faults(cls: type[TrafficRouter[BaseModel]]) -> Iterator[str]:
     if not isinstance(can, Set) or not all(isinstance(each, Capability) for each in can):
         yield f"`can` must be a set of Capability, found {can!r}"
     yield from _needs_faults(cls.needs)
+    yield from _status_faults(cls.status_fields)
+    remote: object = cls.remote
+    if not isinstance(remote, str):
+        yield f"`remote` must be a label selector, found {remote!r}"
+    marks: object = cls.marks
+    if not isinstance(marks, Sequence) or not all(isinstance(each, Kind) for each in marks):
+        yield f"`marks` must be a sequence of Kind, found {marks!r}"
+
+
+def _status_faults(fields: object) -> Iterator[str]:
+    if not isinstance(fields, Sequence) or isinstance(fields, str):
+        yield f"`status_fields` must be a sequence of names, found {fields!r}"
+        return
+    fields_of = RolloutStatus.model_fields
+    own = {*fields_of, *(info.alias or "" for info in fields_of.values())}
+    for name in fields:
+        if name in own:
+            yield f"`status_fields` names {name}, which belongs to the core; the router needs a field of its own"
 
 
 def _needs_faults(needs: object) -> Iterator[str]:
@@ -144,7 +171,19 @@ def _calling_faults(name: str, function: Callable[..., object]) -> Iterator[str]
             yield f"{name}: *{parameter.name} would always be empty; name the parameters"
 
 
+def _mark_faults(marks: Sequence[Kind], own: frozenset[str]) -> Iterator[str]:
+    if marks and "claims" not in own:
+        yield "`marks` names kinds but claims is missing"
+    if "claims" in own and not marks:
+        yield "claims is there but `marks` names no kind to ask it about"
+    if "claims" in own and "clean_up" not in own:
+        yield "claims is there but clean_up is missing, which it leads to"
+
+
 def _capability_faults(can: Set[Capability], own: frozenset[str]) -> Iterator[str]:
+    for narrow, wide in WIDENED.items():
+        if narrow in can and wide not in can:
+            yield f"`can` declares Capability.{narrow.name} without Capability.{wide.name}, which it goes with"
     for verb, capabilities in CAPABILITY_OF.items():
         declared = [each for each in capabilities if each in can]
         if verb in own and not declared:

@@ -200,6 +200,7 @@ def _described(record: PluginRecord, plugin: object) -> PluginRecord:
         can=frozenset(plugin.can),
         needs=tuple(plugin.needs),
         verbs=verbs_of(plugin),
+        remote=plugin.remote,
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
@@ -11,6 +11,7 @@ from tidegate.hooks.references import Kind
 from tidegate.machine.actions import Event
 
 Manifest = dict[str, Any]
+Place = tuple[Kind, str, str]  # kind, namespace, name
 
 
 class Reader(Protocol):
@@ -20,12 +21,17 @@ class Reader(Protocol):
         """The object, not to be edited, or None."""
         ...
 
+    def select(self, kind: Kind, namespace: str, labels: Mapping[str, str]) -> Sequence[Mapping[str, Any]]:
+        """The objects that carry all of `labels`, not to be edited, in any order."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Change:
     """One wanted write. `patch` is a JSON merge patch for "patch", the whole object for "create", empty for "delete".
 
-    `before` is the copy that the edit started from; its resourceVersion and uid guard the write.
+    `before` is the copy that the edit started from; its resourceVersion and uid guard the write. `namespace` is the
+    object's own.
     """
 
     verb: Literal["create", "patch", "delete"]
@@ -34,6 +40,12 @@ class Change:
     patch: Manifest = field(default_factory=dict)
     before: Manifest = field(default_factory=dict)
     events: tuple[Event, ...] = ()
+    namespace: str = ""
+
+    @property
+    def key(self) -> Place:
+        """Which object is meant."""
+        return self.kind, self.namespace, self.name
 
     @property
     def place(self) -> str:
@@ -42,49 +54,59 @@ class Change:
 
 
 class Objects:
-    """Copies of the objects of one namespace, with a memory of what was edited.
+    """Copies of objects, with a memory of what was edited.
 
-    `namespace` is the Rollout's; a router cannot reach another one. Not thread-safe; made anew for every call.
+    `namespace` is the Rollout's, which "" stands for in every method; an object in another one is named with it, and must
+    be among the router's `reads`. Not thread-safe; made anew for every call.
     """
 
     def __init__(self, reader: Reader, namespace: str) -> None:
         self._reader, self.namespace = reader, namespace
-        self._before: dict[tuple[Kind, str], Manifest] = {}
-        self._after: dict[tuple[Kind, str], Manifest | None] = {}
-        self._events: dict[tuple[Kind, str], list[Event]] = {}
-        self._asked: dict[tuple[Kind, str], None] = {}
+        self._before: dict[Place, Manifest] = {}
+        self._after: dict[Place, Manifest | None] = {}
+        self._events: dict[Place, list[Event]] = {}
+        self._asked: dict[Place, None] = {}
 
     @property
-    def asked(self) -> tuple[tuple[Kind, str], ...]:
-        """Every object that was read or written so far, in the order of first mention."""
+    def asked(self) -> tuple[Place, ...]:
+        """Every object that was read or written by name so far, in the order of first mention."""
         return tuple(self._asked)
 
-    def get(self, kind: Kind, name: str) -> Manifest | None:
+    def get(self, kind: Kind, name: str, namespace: str = "") -> Manifest | None:
         """A copy of the object as it stands in this unit of work, or None. Editing it changes nothing; see `edit`."""
-        key = (kind, name)
+        key = (kind, namespace or self.namespace, name)
         self._asked[key] = None
-        known = key in self._after
-        copied: Manifest | None = clone(self._after[key] if known else self._reader.read(kind, self.namespace, name))
+        copied: Manifest | None = clone(self._after[key] if key in self._after else self._reader.read(*key))
         return copied
 
-    def edit(self, kind: Kind, name: str, event: Event | None = None) -> Manifest:
+    def select(self, kind: Kind, labels: Mapping[str, str], namespace: str = "") -> tuple[Manifest, ...]:
+        """Copies of all objects that carry `labels` as they stand in this unit of work, sorted by name."""
+        namespace = namespace or self.namespace
+        found = {str(each["metadata"]["name"]): each for each in self._reader.select(kind, namespace, labels)}
+        for (edited, where, name), after in self._after.items():
+            if (edited, where) == (kind, namespace):
+                found.pop(name, None)
+                if after is not None and carries(after, labels):
+                    found[name] = after
+        return tuple(clone(found[name]) for name in sorted(found))
+
+    def edit(self, kind: Kind, name: str, event: Event | None = None, namespace: str = "") -> Manifest:
         """The object to be edited in place; what differs at the end is sent as a merge patch.
 
         `event` is sent only if something differed. Raises NotFound where the object does not exist.
         """
-        key = (kind, name)
+        key = (kind, namespace or self.namespace, name)
         current = self._after.get(key)
         if current is None:
-            found = self.get(kind, name)
+            found = self.get(kind, name, namespace)
             if found is None:
                 raise NotFound(f'{kind.resource} "{name}" not found', code=404, reason="NotFound")
             self._before.setdefault(key, clone(found))
             current = self._after[key] = found
-        if event is not None:
-            self._events.setdefault(key, []).append(event)
+        self._note(key, event)
         return current
 
-    def create(self, kind: Kind, manifest: Manifest, event: Event | None = None) -> None:
+    def create(self, kind: Kind, manifest: Manifest, event: Event | None = None, namespace: str = "") -> None:
         """Have `manifest` created; its namespace, apiVersion and kind are filled in.
 
         Raises PluginError for one without a name and for one that exists: that one is to be edited.
@@ -93,18 +115,17 @@ class Objects:
         metadata = manifest.setdefault("metadata", {})
         if not metadata.get("name"):
             raise PluginError(f"{kind.resource}: an object to be created needs metadata.name")
-        if self.get(kind, metadata["name"]) is not None:
+        if self.get(kind, metadata["name"], namespace) is not None:
             raise PluginError(f'{kind.resource} "{metadata["name"]}" exists; edit it instead of creating it')
-        metadata["namespace"] = self.namespace
-        created = {"apiVersion": kind.api_version, "kind": kind.kind, **manifest}
-        self._after[(kind, metadata["name"])] = created
-        if event is not None:
-            self._events.setdefault((kind, metadata["name"]), []).append(event)
+        metadata["namespace"] = namespace or self.namespace
+        key = (kind, metadata["namespace"], metadata["name"])
+        self._after[key] = {"apiVersion": kind.api_version, "kind": kind.kind, **manifest}
+        self._note(key, event)
 
-    def delete(self, kind: Kind, name: str, event: Event | None = None) -> None:
+    def delete(self, kind: Kind, name: str, event: Event | None = None, namespace: str = "") -> None:
         """Have the object deleted, guarded by its uid; a missing object counts as deleted."""
-        key = (kind, name)
-        found = self.get(kind, name)
+        key = (kind, namespace or self.namespace, name)
+        found = self.get(kind, name, namespace)
         if found is None:
             return
         if key in self._after and key not in self._before:  # made in this unit of work: it was never there
@@ -112,21 +133,30 @@ class Objects:
             return
         self._before.setdefault(key, found)
         self._after[key] = None
-        if event is not None:
-            self._events.setdefault(key, []).append(event)
+        self._note(key, event)
 
     def changes(self) -> tuple[Change, ...]:
         """What has to be written, in the order of first mention; edits that changed nothing are left out."""
         changes: list[Change] = []
-        for (kind, name), after in self._after.items():
-            before, events = self._before.get((kind, name)), tuple(self._events.get((kind, name), ()))
+        for key, after in self._after.items():
+            (kind, namespace, name), before, events = key, self._before.get(key), tuple(self._events.get(key, ()))
             if after is None and before is not None:
-                changes.append(Change("delete", kind, name, before=before, events=events))
+                changes.append(Change("delete", kind, name, before=before, events=events, namespace=namespace))
             elif after is not None and before is None:
-                changes.append(Change("create", kind, name, patch=after, events=events))
+                changes.append(Change("create", kind, name, patch=after, events=events, namespace=namespace))
             elif after is not None and before is not None and (patch := merge_patch(before, after)):
-                changes.append(Change("patch", kind, name, patch=patch, before=before, events=events))
+                changes.append(Change("patch", kind, name, patch, before, events, namespace))
         return tuple(changes)
+
+    def _note(self, key: Place, event: Event | None) -> None:
+        if event is not None:
+            self._events.setdefault(key, []).append(event)
+
+
+def carries(manifest: Mapping[str, Any], labels: Mapping[str, str]) -> bool:
+    """Whether an object has all of `labels`."""
+    found = (manifest.get("metadata") or {}).get("labels") or {}
+    return all(found.get(key) == value for key, value in labels.items())
 
 
 def clone(value: Any) -> Any:

@@ -42,7 +42,7 @@ class PluginRecord:
     """One installed plugin. `name` is its entry point's; `router` the key it answers to, "" for a wrapper plugin.
 
     `error` says in one line what is wrong with a failed one, `traceback` where its import broke. `verbs` are the hooks
-    that it implements.
+    that it implements. `remote` is the label selector of the Secret that leads to its objects' cluster, "" without one.
     """
 
     name: str
@@ -56,6 +56,7 @@ class PluginRecord:
     can: frozenset[Capability] = frozenset()
     needs: tuple[Rule, ...] = ()
     verbs: frozenset[str] = frozenset()
+    remote: str = ""
 
     @property
     def origin(self) -> str:

@@ -19,8 +19,8 @@ from pydantic import BaseModel
 
 from tidegate.errors import PluginError
 from tidegate.hooks.markers import hookimpl, hookspec
-from tidegate.hooks.objects import Objects
-from tidegate.hooks.references import Ref, Rule
+from tidegate.hooks.objects import Manifest, Objects
+from tidegate.hooks.references import Kind, Ref, Rule
 from tidegate.machine.observed import Problem
 from tidegate.machine.traffic import Capability, Hashes, HeaderRoute, MirrorRoute, Verdict, Weights
 
@@ -39,7 +39,8 @@ class Target(Generic[Given]):
     `router` is the key under which the Rollout names the router, `path` the field of its config, e.g.
     `spec.strategy.canary.trafficRouting.<name>`.
     `total` is what weights add up to. `annotations` are the Rollout's, for options that its schema has no field for.
-    `services` and `hashes` may hold "" for what does not exist.
+    `services` and `hashes` may hold "" for what does not exist. `replicas` is how many pods the Rollout is to have.
+    `deleted` is set where `clean_up` is asked because the Rollout itself is gone: its objects may be on their way out too.
     """
 
     namespace: str
@@ -54,6 +55,8 @@ class Target(Generic[Given]):
     total: int = 100
     managed_routes: tuple[str, ...] = ()
     annotations: Mapping[str, str] = field(default_factory=dict)
+    replicas: int = 0
+    deleted: bool = False
 
     @property
     def key(self) -> str:
@@ -81,6 +84,13 @@ class TrafficRouter(Generic[Config]):
     `needs` the rights; `api_version` the contract's version. `order` sorts several routers of one Rollout, low first;
     an increase of the canary's share asks them in that order. `settings` is the pydantic model of the plugin's own
     block in `tidegate.yaml`, or None for a plugin that has none; the validated block is `self.installed`.
+
+    `remote` is a label selector for Secrets in the controller's namespace. Where one such Secret exists, its one value is
+    a kubeconfig, and the router's objects are read and written in the cluster behind it; several are an error. "" keeps
+    them in the controller's own. `status_fields` are the top-level fields of the Rollout's status that the router owns and
+    that its verdicts may set; they are removed once the router has left the spec. (The Rollout's definition must know them:
+    an API server prunes others.) `marks` are the kinds of foreign objects
+    that the router marks for a Rollout, which `claims` is asked about.
     """
 
     name: ClassVar[str]
@@ -91,6 +101,9 @@ class TrafficRouter(Generic[Config]):
     order: ClassVar[int] = 100
     api_version: ClassVar[int] = API_VERSION
     settings: ClassVar[type[BaseModel] | None] = None
+    remote: ClassVar[str] = ""
+    status_fields: ClassVar[Sequence[str]] = ()
+    marks: ClassVar[Sequence[Kind]] = ()
 
     def __init__(self, installed: BaseModel | None = None) -> None:
         self.installed = installed
@@ -113,7 +126,8 @@ class TrafficRouter(Generic[Config]):
         When: on every change of the Rollout's spec, before anything is asked of the router.
         Who: the router that the Rollout names.
         Args: target, with services and hashes as far as known.
-        Returns: references, the router's own objects included (`required=False`). An empty list is allowed.
+        Returns: references, the router's own objects included (`required=False`), and selections by label. An empty list
+            is allowed.
         Raises: nothing.
         Repeats: pure; the same target gives the same answer.
         Threads: any, concurrently for different Rollouts.
@@ -128,7 +142,8 @@ class TrafficRouter(Generic[Config]):
         Who: the router that the Rollout names.
         Args: target; objects, read only: an edit is an error.
         Returns: problems with full field paths, the worst first. Required objects that are missing are reported by the
-            core from `reads`; lint speaks of config and content.
+            core from `reads`; lint speaks of config and content. A `Problem(..., warning=True)` is told and stops nothing;
+            `code` names its rule.
         Raises: nothing.
         Repeats: pure.
         Threads: any, concurrently for different Rollouts.
@@ -184,7 +199,8 @@ class TrafficRouter(Generic[Config]):
         When: after `set_weights`, at a setWeight step and at the end of the steps.
         Who: routers with VERIFY.
         Args: weights, what was just written.
-        Returns: a verdict; False makes the step wait.
+        Returns: a verdict; False makes the step wait. Its `status` goes into the Rollout's status, its `events` are sent
+            when the answer is another than last time.
         Raises: ApiError and SDK errors; they are reported and the pass goes on.
         Repeats: never writes.
         Threads: any, concurrently for different Rollouts; may take up to its own SDK's timeout.
@@ -239,8 +255,8 @@ class TrafficRouter(Generic[Config]):
         """Take back what the router has created or written, once nothing names it any more.
 
         When: the router, or an object of it, has left the spec; the canary's share is 0 by then. What the spec still
-            names is kept by the core, whatever is done to it here.
-        Who: the router that the bookkeeping annotation names.
+            names is kept by the core, whatever is done to it here. Also when the Rollout is gone (`target.deleted`).
+        Who: the router that the bookkeeping annotation names, or whose mark `claims` has found.
         Args: target, rebuilt from the last config that was applied.
         Returns: nothing.
         Raises: ApiError, OwnershipError.
@@ -248,6 +264,22 @@ class TrafficRouter(Generic[Config]):
         Threads: any, concurrently for different Rollouts.
         """
         raise self._lacks("clean_up")
+
+    @hookspec(firstresult=True)
+    def claims(self, kind: Kind, manifest: Manifest) -> Mapping[str, Mapping[str, Any]]:
+        """Name the Rollouts for which the router has marked an object of somebody else, by annotations or labels.
+
+        When: once after a start, for every object of the kinds in `marks`: a Rollout may have been deleted while no
+            controller ran. `clean_up` is then asked for each that does not exist.
+        Who: routers with `marks`.
+        Args: kind, manifest: the object, a copy.
+        Returns: by name of a Rollout in the object's namespace, the raw config that names this object, so that `clean_up`
+            finds it; empty for an object without a mark.
+        Raises: nothing.
+        Repeats: pure.
+        Threads: any.
+        """
+        raise self._lacks("claims")
 
 
 VERBS = (
@@ -261,5 +293,6 @@ VERBS = (
     "set_header_route",
     "set_mirror_route",
     "clean_up",
+    "claims",
 )
 REQUIRED_VERBS = ("reads", "set_weights")

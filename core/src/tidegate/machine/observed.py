@@ -136,12 +136,15 @@ class Problem:
 
     `value` is the offending value as it is printed after `Invalid value: ` (JSON for strings), None for a missing one.
     `missing` marks the absence of a referenced object: absences are reported before errors in the content of others.
+    `code` names the rule for `tidegate lint`, "" for one without. A `warning` is for people: it makes nothing invalid.
     """
 
     path: str
     detail: str
     value: str | None = None
     missing: bool = False
+    code: str = field(default="", kw_only=True)
+    warning: bool = field(default=False, kw_only=True)
 
     @property
     def text(self) -> str:
@@ -154,13 +157,17 @@ class Problem:
 class RouterView:
     """A router that the Rollout names: what it can do, and what is wrong with its part of the spec or its objects.
 
-    `name` is the key in `trafficRouting` (or in `trafficRouting.plugins`); `title` is how texts call it.
+    `name` is the key in `trafficRouting` (or in `trafficRouting.plugins`); `title` is how texts call it. `warnings` make
+    nothing invalid. `carries` is the canary's share that its objects hold now, in parts of what the Rollout's weights add up
+    to, the largest of several; 0 where they hold none, or cannot be read.
     """
 
     name: str
     title: str
     can: frozenset[Capability]
     problems: tuple[Problem, ...] = ()
+    warnings: tuple[Problem, ...] = ()
+    carries: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,6 +26,7 @@ class Capability(StrEnum):
     MIRROR = "mirror"
     EXPERIMENT = "experiment"  # more destinations than canary and stable
     PING_PONG = "ping-pong"
+    SERVICES_FIRST = "services-first"  # beside ping-pong: canaryService and stableService where both are named
     NO_SERVICES = "no-services"  # works without canaryService and stableService
 
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from tidegate.errors import NotFound
+from tidegate.errors import NotFound, PluginError
+from tidegate.hooks.objects import controller_of
 from tidegate.hooks.references import Kind
-from tidegate.runtime.kinds import PODS, path_of
+from tidegate.runtime.kinds import PODS, in_cluster, label_query, path_of
 from tidegate.runtime.store import Key
-from tidegate.runtime.transport import MERGE_PATCH, STRATEGIC_PATCH, Transport
+from tidegate.runtime.transport import JSON, MERGE_PATCH, STRATEGIC_PATCH, Transport
 from tidegate.runtime.watches import Watches
 from tidegate.runtime.writes import OwnWrites
 
@@ -19,31 +20,56 @@ Manifest = dict[str, Any]
 class PassCluster:
     """Reads from the caches and writes in the name of the pass over `key`. Used by one thread.
 
-    `wrote` counts the writes that the server has taken.
+    `cluster` is the one that kinds are found in, "" for the controller's own; see `at`.
     """
 
-    def __init__(self, transport: Transport, watches: Watches, own: OwnWrites[Key], key: Key) -> None:
+    def __init__(
+        self, transport: Transport, watches: Watches, own: OwnWrites[Key], key: Key, cluster: str = ""
+    ) -> None:
         self._transport, self._watches, self._own, self._key = transport, watches, own, key
+        self._cluster = cluster
+
+    def at(self, cluster: str) -> PassCluster:
+        """The same pass in another cluster."""
+        return PassCluster(self._transport, self._watches, self._own, self._key, cluster)
 
     def read(self, kind: Kind, namespace: str, name: str) -> Mapping[str, Any] | None:
         """The object from the watch cache, not to be edited, or None. Raises Pending while the cache is being filled."""
-        return self._watches.read(kind, namespace, name)
+        return self._watches.read(in_cluster(kind, self._cluster), namespace, name)
 
     def read_live(self, kind: Kind, namespace: str, name: str) -> Mapping[str, Any] | None:
         """The object from the API server, or None."""
         try:
-            found: Manifest = self._transport.request("GET", path_of(kind, namespace, name))
+            found: Manifest = self._request("GET", in_cluster(kind, self._cluster), (namespace, name, ""))
         except NotFound:
             return None
         return found
+
+    def select(self, kind: Kind, namespace: str, labels: Mapping[str, str]) -> list[Mapping[str, Any]]:
+        """The objects from the watch cache that carry `labels`. Raises Pending while the cache is being filled."""
+        return self._watches.select(in_cluster(kind, self._cluster), namespace, labels)
+
+    def select_live(self, kind: Kind, namespace: str, labels: Mapping[str, str]) -> list[Mapping[str, Any]]:
+        """The objects from the API server that carry `labels`."""
+        here = in_cluster(kind, self._cluster)
+        served = self._watches.served(here)
+        found = self._watches.transport(here).request("GET", path_of(served, namespace), query=label_query(labels))
+        return [{"apiVersion": served.api_version, "kind": kind.kind, **item} for item in found["items"]]
 
     def expect(self, kind: Kind, namespace: str, found: Mapping[str, Any]) -> None:
         """Judge nothing before the cache knows an object that was read live: an earlier write of ours, its answer lost."""
         self._remembered(kind, namespace, dict(found))
 
     def create(self, kind: Kind, namespace: str, manifest: Manifest) -> Mapping[str, Any]:
-        """Create, and give back what the server made of it. Raises AlreadyExists."""
-        return self._remembered(kind, namespace, self._transport.request("POST", path_of(kind, namespace), manifest))
+        """Create, and give back what the server made of it. Raises AlreadyExists, and PluginError for an object that its
+        owner could not be found for: a cluster deletes what belongs to an owner that it does not know."""
+        if self._cluster and controller_of(manifest):
+            name = manifest["metadata"]["name"]
+            said = "in another cluster an owner of this one is unknown, and it would be deleted at once"
+            raise PluginError(f'{kind.resource} "{name}" has an ownerReference: {said}; leave it out')
+        here = in_cluster(kind, self._cluster)
+        manifest = {**manifest, "apiVersion": self._watches.served(here).api_version}
+        return self._remembered(here, namespace, self._request("POST", here, (namespace, "", ""), manifest))
 
     def patch(self, kind: Kind, namespace: str, name: str, patch: Manifest, resource_version: str) -> Mapping[str, Any]:
         """Merge-patch, and give back the result. Raises Conflict where the object is not at `resource_version`."""
@@ -82,11 +108,25 @@ class PassCluster:
         options: Manifest = {"kind": "DeleteOptions", "apiVersion": "v1", "propagationPolicy": "Background"}
         if uid:
             options["preconditions"] = {"uid": uid}
-        self._remembered(kind, namespace, self._transport.request("DELETE", path_of(kind, namespace, name), options))
+        here = in_cluster(kind, self._cluster)
+        self._remembered(here, namespace, self._request("DELETE", here, (namespace, name, ""), options))
 
     def _patched(self, kind: Kind, place: tuple[str, str, str], patch: Manifest, content_type: str) -> Manifest:
-        answer = self._transport.request("PATCH", path_of(kind, *place), patch, content_type)
-        return self._remembered(kind, place[0], answer)
+        here = in_cluster(kind, self._cluster)
+        return self._remembered(here, place[0], self._request("PATCH", here, place, patch, content_type))
+
+    def _request(
+        self,
+        method: str,
+        kind: Kind,
+        place: tuple[str, str, str],
+        body: Manifest | None = None,
+        content_type: str = JSON,
+    ) -> Manifest:
+        """Ask the cluster of `kind` about an object, at the version that it serves."""
+        path = path_of(self._watches.served(kind), *place)
+        answer: Manifest = self._watches.transport(kind).request(method, path, body, content_type)
+        return answer
 
     def _remembered(self, kind: Kind, namespace: str, answer: Manifest) -> Manifest:
         metadata = answer.get("metadata") or {}

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass
 from functools import partial
+from typing import TypeVar
 
 from tidegate.api import names
 from tidegate.hooks.facade import Facade
 from tidegate.machine.projections import controller_uid, service_view
 from tidegate.runtime.clock import Clock
+from tidegate.runtime.departures import Departures, Remains, World
 from tidegate.runtime.events import Recorder
 from tidegate.runtime.gauges import RolloutGauges
 from tidegate.runtime.kinds import PODS, REPLICA_SETS, ROLLOUTS, SERVICES, WORKLOADS
@@ -22,6 +24,7 @@ from tidegate.runtime.queue import Queue
 from tidegate.runtime.reconcile import Reconciler, Shell
 from tidegate.runtime.references import References
 from tidegate.runtime.reflector import Pace
+from tidegate.runtime.remotes import Remotes
 from tidegate.runtime.services import ServiceKeeper
 from tidegate.runtime.store import Key, Manifest, Store
 from tidegate.runtime.transport import Transport
@@ -29,13 +32,15 @@ from tidegate.runtime.watches import Watches
 from tidegate.runtime.wiring import Wiring
 from tidegate.runtime.writes import OwnWrites
 
+K = TypeVar("K", bound=Hashable)
+
 log = logging.getLogger(__name__)
 
 CORE = (ROLLOUTS, REPLICA_SETS, SERVICES)
 # Without its CRD nothing works, so it is asked for more often than an optional kind.
 ROLLOUTS_ABSENT_S = 5.0
-# Services are cleaned up when a Rollout goes or lets go of one: rare, and never urgent.
-SERVICE_WORKERS = 1
+# Services and routers' remains are cleaned up when a Rollout goes or lets go of one: rare, and never urgent.
+CLEANERS = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,10 +79,15 @@ class Engine:
         self.recorder = Recorder(transport, clock, metrics)
         self.queue: Queue[Key] = Queue(clock, metrics.queue("rollout"))
         self._services: Queue[Key] = Queue(clock, metrics.queue("service"))
-        shell = Shell(transport, self.watches, OwnWrites(), facade, self.recorder, metrics)
-        references = References(facade, self._services.add)
-        self._wiring = Wiring(self.stores, shell, references, self.queue, self._services)
-        observer = Observer(self.stores, self.watches, references, facade, clock)
+        self.remotes = Remotes(transport, facade, self.watches, metrics, pace)
+        references = References(facade, self.remotes, self._services.add)
+        shell = Shell(transport, self.watches, OwnWrites(), facade, self.remotes, self.recorder, metrics)
+        world = World(transport, self.watches, shell.own, facade, self.remotes, self.recorder)
+        self._departures = Departures(world, self.stores.rollouts, references, options.namespaces)
+        self._remains: Queue[Remains] = Queue(clock, metrics.queue("departure"))
+        self._wiring = Wiring(shell, self.stores, references, self._departures, (self.queue, self._services))
+        self.remotes.on_change = self._wiring.routers_moved
+        observer = Observer(self.stores, self.watches, references, facade, self.remotes, clock)
         self._reconciler = Reconciler(shell, observer, self.queue, clock)
         self._keeper = ServiceKeeper(transport, self.stores.services, references, self._services, self.queue.add)
         metrics.add(RolloutGauges(self.stores.rollouts, facade))
@@ -92,6 +102,7 @@ class Engine:
         for kind, store in stores.workloads.items():
             watches.offer(kind, store, partial(wiring.workload_changed, kind))
         self.recorder.start()
+        self._departures.follow(self._remains)
         watches.watch(SERVICES, stores.services, wiring.service_changed)
         watches.watch(REPLICA_SETS, stores.replica_sets, wiring.replica_set_changed, selector=names.POD_HASH)
         watches.watch(
@@ -102,7 +113,8 @@ class Engine:
             absent_s=ROLLOUTS_ABSENT_S,
         )
         self._spawn("worker", self._options.workers, self.queue, self._reconciler.reconcile)
-        self._spawn("services", SERVICE_WORKERS, self._services, self._keeper.look)
+        self._spawn("services", CLEANERS, self._services, self._keeper.look)
+        self._spawn("departures", CLEANERS, self._remains, self._departures.look)
 
     def problem(self) -> str:
         """Why the controller does not work yet; "" once it does."""
@@ -124,16 +136,18 @@ class Engine:
         self._stopping.set()
         self.queue.close()
         self._services.close()
+        self._remains.close()
         drained = self.queue.wait_idle(drain_s) and self._services.wait_idle(0.5)
         if not drained:
             log.warning("engine: passes were still under way after %.0f s and are left behind", drain_s)
+        self.remotes.stop()
         self.watches.stop()
         self.recorder.stop(2.0)
         for worker in self._workers:
             worker.join(0.5)
         return drained
 
-    def _spawn(self, name: str, count: int, queue: Queue[Key], work: Callable[[Key], None]) -> None:
+    def _spawn(self, name: str, count: int, queue: Queue[K], work: Callable[[K], None]) -> None:
         def serve() -> None:
             while not self.watches.wait_synced(CORE, 0.2):
                 if self._stopping.is_set():

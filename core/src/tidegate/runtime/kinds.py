@@ -17,6 +17,20 @@ class Slim(Kind):
     """
 
 
+@dataclass(frozen=True, slots=True)
+class Foreign(Kind):
+    """A kind in another cluster, which `cluster` stands for (see `remotes`): its watch, store and writes are its own."""
+
+    cluster: str = ""
+
+
+def in_cluster(kind: Kind, cluster: str) -> Kind:
+    """The kind as it is found in `cluster`; "" is the controller's own."""
+    if not cluster:
+        return kind
+    return Foreign(kind.group, kind.version, kind.kind, kind.plural, kind.versions, cluster)
+
+
 ROLLOUTS = Kind("argoproj.io", "v1alpha1", "Rollout", "rollouts")
 REPLICA_SETS = Kind("apps", "v1", "ReplicaSet", "replicasets")
 SERVICES = Kind("", "v1", "Service", "services")
@@ -33,6 +47,7 @@ WORKLOADS: Mapping[tuple[str, str], Slim] = {
 }
 SCALABLE: Mapping[str, Slim] = {kind.kind: kind for kind in (DEPLOYMENTS, REFERENCED_SETS)}
 LEASES = Kind("coordination.k8s.io", "v1", "Lease", "leases")
+SECRETS = Kind("", "v1", "Secret", "secrets")
 
 
 def path_of(kind: Kind, namespace: str = "", name: str = "", subresource: str = "") -> str:
@@ -43,6 +58,12 @@ def path_of(kind: Kind, namespace: str = "", name: str = "", subresource: str = 
     parts.append(kind.plural)
     parts += [quote(part, safe="") for part in (name, subresource) if part]
     return "/".join(parts)
+
+
+def label_query(labels: Mapping[str, str]) -> dict[str, str]:
+    """The URL query for the objects of a collection that carry all of `labels`."""
+    selector = ",".join(f"{key}={value}" for key, value in sorted(labels.items()))
+    return {"labelSelector": selector} if selector else {}
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 from pydantic import BaseModel
 
 from tidegate.api import names
 from tidegate.api.rollout import Rollout
-from tidegate.errors import PluginError
+from tidegate.errors import PluginError, SpecError
 from tidegate.hooks.configs import Configured, target_for
 from tidegate.hooks.facade import Facade
+from tidegate.hooks.objects import Reader
 from tidegate.hooks.references import Kind
 from tidegate.hooks.router import Target
+from tidegate.hooks.sharing import shared_by_routers
 from tidegate.machine.observed import (
     Observed,
     PodView,
@@ -33,6 +37,7 @@ from tidegate.runtime.clock import Clock
 from tidegate.runtime.kinds import PODS
 from tidegate.runtime.projections import PodSeen, RolloutText
 from tidegate.runtime.references import Key, Known, References, hashes_of
+from tidegate.runtime.remotes import Remotes
 from tidegate.runtime.store import Store
 from tidegate.runtime.watches import Watches
 
@@ -86,9 +91,11 @@ class Sight:
 class Observer:
     """Looks at one Rollout in the stores."""
 
-    def __init__(self, stores: Stores, watches: Watches, references: References, facade: Facade, clock: Clock) -> None:
+    def __init__(
+        self, stores: Stores, watches: Watches, references: References, facade: Facade, remotes: Remotes, clock: Clock
+    ) -> None:
         self._stores, self._watches, self._references = stores, watches, references
-        self._facade, self._clock = facade, clock
+        self._facade, self._remotes, self._clock = facade, remotes, clock
         self._told: set[tuple[Key, str]] = set()  # routers of which it was said that they cannot clean up
 
     def observe(self, key: Key) -> Sight | None:
@@ -113,7 +120,7 @@ class Observer:
             rollout=rollout,
             replica_sets=replica_sets,
             services={name: self._service(key[0], name) for name in known.services},
-            routers=tuple(self._view(rollout, configured) for configured in known.routers.values()),
+            routers=tuple(self._views(rollout, known)),
             retired=tuple(retired),
             pods=tuple(self._pods(rollout, replica_sets)),
             workload=workload,
@@ -145,15 +152,47 @@ class Observer:
         entry = self._stores.services.get(namespace, name)
         return None if entry is None else entry.value
 
+    def _views(self, rollout: Rollout, known: Known) -> Iterator[RouterView]:
+        shared = self._shared(rollout, known)
+        for name, configured in known.routers.items():
+            view = self._view(rollout, configured)
+            yield replace(view, problems=(*view.problems, *shared[name])) if name in shared else view
+
+    def _shared(self, rollout: Rollout, known: Known) -> Mapping[str, list[Problem]]:
+        """What is wrong with several routers together, by the router that is to say it."""
+        usable = {name: each for name, each in known.routers.items() if each.config is not None}
+        found: dict[str, list[Problem]] = {}
+        if len(usable) < 2:
+            return found
+        targets = {name: target_for(rollout, each, hashes_of(rollout)) for name, each in usable.items()}
+        with contextlib.suppress(PluginError):  # told where the router's own problems are
+            for router, problem in shared_by_routers(self._facade, targets):
+                found.setdefault(router, []).append(problem)
+        return found
+
     def _view(self, rollout: Rollout, configured: Configured) -> RouterView:
         if configured.config is None:
             return self._facade.view(configured.name, configured.problems)
         target = target_for(rollout, configured, hashes_of(rollout))
+        carries = 0
         try:
-            problems = self._facade.problems(configured.name, target, self._watches)
+            reader = self._remotes.reader(configured.name)
+            problems = self._facade.problems(configured.name, target, reader, partial(self._is_served, configured.name))
+            if not any(not problem.warning for problem in problems):
+                carries = self._carried(configured.name, target, reader)
+        except SpecError as error:  # the Secret that is to lead to the router's cluster
+            problems = (Problem(configured.path, error.detail, error.value),)
         except PluginError as error:
             problems = (Problem(configured.path, str(error), json.dumps(configured.name)),)
-        return self._facade.view(configured.name, problems)
+        return replace(self._facade.view(configured.name, problems), carries=carries)
+
+    def _carried(self, name: str, target: Target[BaseModel], reader: Reader) -> int:
+        """The largest share for the canary that one of the router's objects holds, in parts of the total, rounded up."""
+        found = self._facade.get_weights(name, target, reader)
+        return max((-(-each.canary * target.total // each.total) for each in found.values()), default=0)
+
+    def _is_served(self, router: str, kind: Kind) -> bool:
+        return not self._watches.absent(self._remotes.kind(router, kind))
 
     def _retired(self, rollout: Rollout, known: Known, used: Mapping[str, Any]) -> Iterator[tuple[str, Configured]]:
         """Routers that were used and are no longer in the spec, as far as their plugin is still there to clean up."""

@@ -7,12 +7,10 @@ import time
 from dataclasses import dataclass, field
 
 from tidegate.errors import Conflict, Pending, PluginError, Retry, TidegateError, TooManyRequests, Transient
-from tidegate.hooks.facade import Facade
 from tidegate.hooks.flush import written_before
 from tidegate.machine.actions import Action, Event
 from tidegate.machine.plan import Outcome, Plan, Result
 from tidegate.machine.routing import RouterAction
-from tidegate.runtime.cluster import PassCluster
 from tidegate.runtime.edits import Edits
 from tidegate.runtime.observe import Sight
 from tidegate.runtime.routers import Routers
@@ -25,20 +23,31 @@ PASSING = (Conflict, TooManyRequests, Transient)
 
 @dataclass(slots=True)
 class Performed:
-    """What became of a plan's actions: outcomes of those that were tried, the events they have earned, and the error
-    that ended them (None where all were done)."""
+    """What became of a plan's actions: outcomes of those that were tried, the events they have earned, and the errors of
+    those that were not done; several are those of routers that were all asked."""
 
     outcomes: list[Outcome] = field(default_factory=list)
     events: list[Event] = field(default_factory=list)
-    error: TidegateError | None = None
+    errors: list[TidegateError] = field(default_factory=list)
+
+    @property
+    def error(self) -> TidegateError | None:
+        """What the pass ended with, None where all was done. A failure tells the queue more than something to wait for."""
+        failures = [error for error in self.errors if not isinstance(error, Pending | Retry)]
+        return next(iter([*failures, *self.errors]), None)
+
+    @property
+    def text(self) -> str:
+        """What all of the failures say."""
+        failures = [error for error in self.errors if not isinstance(error, Pending | Retry)]
+        return "; ".join(dict.fromkeys(str(error) for error in failures or self.errors))
 
 
 class Performer:
     """Carries out one plan for one Rollout. Made anew for each pass."""
 
-    def __init__(self, sight: Sight, cluster: PassCluster, facade: Facade) -> None:
-        self._sight = sight
-        self._edits, self._routers = Edits(sight, cluster), Routers(sight, cluster, facade)
+    def __init__(self, sight: Sight, edits: Edits, routers: Routers) -> None:
+        self._sight, self._edits, self._routers = sight, edits, routers
 
     @property
     def again_s(self) -> float:
@@ -56,7 +65,7 @@ class Performer:
                 continue
             began = time.monotonic()
             outcome = self._tried(action, performed)
-            self._log(outcome, performed.error, time.monotonic() - began)
+            self._log(outcome, performed.errors[-1] if performed.errors else None, time.monotonic() - began)
             performed.outcomes.append(outcome)
             if outcome.result is Result.DONE:
                 performed.events.extend(action.events)
@@ -70,7 +79,7 @@ class Performer:
         try:
             return self._do(action, performed.events)
         except TidegateError as error:
-            performed.error = performed.error or error
+            performed.errors.append(error)
             # What a router wrote before it failed has happened and is told.
             written = written_before(error)
             performed.events.extend(event for change in written for event in change.events)

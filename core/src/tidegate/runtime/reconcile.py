@@ -41,12 +41,15 @@ from tidegate.machine.rollout.situation import Situation
 from tidegate.machine.routing import RouterAction
 from tidegate.runtime.clock import Clock
 from tidegate.runtime.cluster import PassCluster
+from tidegate.runtime.edits import Edits
 from tidegate.runtime.events import About, Recorder
 from tidegate.runtime.kinds import ROLLOUTS
 from tidegate.runtime.metrics import Metrics
 from tidegate.runtime.observe import Observer, Sight
 from tidegate.runtime.perform import PASSING, Performed, Performer
 from tidegate.runtime.queue import Queue
+from tidegate.runtime.remotes import Remotes
+from tidegate.runtime.routers import Memory, Routers
 from tidegate.runtime.store import Key
 from tidegate.runtime.transport import Transport
 from tidegate.runtime.watches import Watches
@@ -76,6 +79,7 @@ class Shell:
     watches: Watches
     own: OwnWrites[Key]
     facade: Facade
+    remotes: Remotes
     recorder: Recorder
     metrics: Metrics
 
@@ -88,6 +92,7 @@ class Reconciler:
         self._stale_since: dict[Key, datetime] = {}
         self._absent_since: dict[Key, tuple[str, datetime]] = {}
         self._held_since: dict[Key, datetime] = {}
+        self._memory = Memory(clock.now)
 
     def reconcile(self, key: Key) -> None:
         """One pass, and what it means to the queue. Nothing that happens in it gets out: the next key is unaffected."""
@@ -133,6 +138,7 @@ class Reconciler:
             self._queue.forget(key)
             self._absent_since.pop(key, None)
             self._held_since.pop(key, None)
+            self._memory.forget(key)
             return
         with self._shell.metrics.reconcile.labels(*key).time():
             self._judge(key, sight)
@@ -143,7 +149,8 @@ class Reconciler:
         if plan.absent and not self._surely_absent(key, sight, plan.notes[0]):
             return
         cluster = PassCluster(self._shell.transport, self._shell.watches, self._shell.own, key)
-        performer = Performer(sight, cluster, self._shell.facade)
+        routers = Routers(sight, cluster, self._shell.facade, self._shell.remotes, self._memory)
+        performer = Performer(sight, Edits(sight, cluster), routers)
         performed = performer.perform(plan)
         settled = settle(plan, performed.outcomes)
         try:
@@ -212,9 +219,9 @@ class Reconciler:
             return []
         if isinstance(error, PASSING) and self._queue.failures(key) < TOLD_AFTER:
             return []
-        failed = next(outcome.action for outcome in performed.outcomes if outcome.result is not Result.DONE)
+        failed = next(outcome.action for outcome in performed.outcomes if outcome.result is Result.FAILED)
         if isinstance(failed, RouterAction):
-            return [Event("TrafficRoutingError", str(error), "Warning")]
+            return [Event("TrafficRoutingError", performed.text, "Warning")]
         return [Event("ReconciliationError", f"Reconciliation failed with error: {error}", "Warning")]
 
     def _after(self, key: Key, error: TidegateError, wake_at: datetime | None) -> None:

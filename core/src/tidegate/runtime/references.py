@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Protocol
 
 from tidegate.api.rollout import Rollout
-from tidegate.errors import TidegateError
+from tidegate.errors import Pending, Retry, SpecError, TidegateError
 from tidegate.hooks.configs import Configured, target_for
 from tidegate.hooks.facade import Facade
-from tidegate.hooks.references import Kind
+from tidegate.hooks.objects import carries
+from tidegate.hooks.references import Kind, Ref
 from tidegate.machine.traffic import Hashes
 from tidegate.runtime.kinds import SERVICES, WORKLOADS
 
@@ -20,6 +21,15 @@ log = logging.getLogger(__name__)
 
 Key = tuple[str, str]
 Place = tuple[Kind, str, str]  # kind, namespace, name
+Selection = tuple[Kind, str, tuple[tuple[str, str], ...]]  # kind, namespace, labels
+
+
+class Homes(Protocol):
+    """Which cluster a router's objects live in; `remotes.Remotes` in the controller."""
+
+    def kind(self, router: str, kind: Kind) -> Kind:
+        """The kind as it is found there. Raises Pending and Retry while that is not known, SpecError where it is nowhere."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +37,8 @@ class Known:
     """What is known of one Rollout until its spec changes: router configs by name in the order of asking, and places.
 
     `selector` is the Rollout's own, empty without one; `workload` is what it borrows from, None where it names nothing, or
-    a kind that cannot be borrowed from.
+    a kind that cannot be borrowed from. `selections` are objects named by their labels. `complete` is False while it is not
+    known where the objects of one of the routers live.
     """
 
     key: Key
@@ -38,11 +49,13 @@ class Known:
     routers: Mapping[str, Configured] = field(default_factory=dict)
     places: frozenset[Place] = frozenset()
     workload: Place | None = None
+    selections: frozenset[Selection] = frozenset()
+    complete: bool = True
 
     @property
     def kinds(self) -> frozenset[Kind]:
         """The kinds of the objects that it borrows from and that its routers name."""
-        named = {kind for kind, _, _ in self.places}
+        named = {kind for kind, _, _ in (*self.places, *self.selections)}
         return frozenset(named if self.workload is None else named | {self.workload[0]})
 
 
@@ -52,11 +65,12 @@ class References:
     `on_dropped` is called with each Service that a Rollout named and no longer does.
     """
 
-    def __init__(self, facade: Facade, on_dropped: Callable[[Key], None]) -> None:
-        self._facade, self._on_dropped = facade, on_dropped
+    def __init__(self, facade: Facade, homes: Homes, on_dropped: Callable[[Key], None]) -> None:
+        self._facade, self._homes, self._on_dropped = facade, homes, on_dropped
         self._order = {name: n for n, name in enumerate(facade.routers)}
         self._known: dict[Key, Known] = {}
         self._users: dict[Place, set[Key]] = {}
+        self._selectors: dict[tuple[Kind, str], set[Key]] = {}
         self._by_namespace: dict[str, set[Key]] = {}
         self._need_pods: set[Key] = set()
         self._lock = threading.RLock()
@@ -66,7 +80,7 @@ class References:
         key = rollout.key
         with self._lock:
             former = self._known.get(key)
-            if former is not None and (former.uid, former.generation) == _version(rollout):
+            if former is not None and former.complete and (former.uid, former.generation) == _version(rollout):
                 return former
         known = self._read(rollout)
         with self._lock:
@@ -75,6 +89,8 @@ class References:
             self._by_namespace.setdefault(key[0], set()).add(key)
             for place in _all_places(known):
                 self._users.setdefault(place, set()).add(key)
+            for kind, namespace, _ in known.selections:
+                self._selectors.setdefault((kind, namespace), set()).add(key)
         self._drop(former, known.services)
         return known
 
@@ -95,6 +111,24 @@ class References:
         """The Rollouts that name this object."""
         with self._lock:
             return frozenset(self._users.get((kind, namespace, name), ()))
+
+    def selecting(self, kind: Kind, manifest: Mapping[str, Any]) -> frozenset[Key]:
+        """The Rollouts whose routers look for objects with labels that this one has."""
+        namespace = str((manifest.get("metadata") or {}).get("namespace", ""))
+        with self._lock:
+            keys = tuple(self._selectors.get((kind, namespace), ()))
+            wanted = [(key, labels) for key in keys for labels in self._labels(key, kind, namespace)]
+        return frozenset(key for key, labels in wanted if carries(manifest, dict(labels)))
+
+    def _labels(self, key: Key, kind: Kind, namespace: str) -> list[tuple[tuple[str, str], ...]]:
+        return [labels for k, ns, labels in self._known[key].selections if (k, ns) == (kind, namespace)]
+
+    def relearn(self, routers: Sequence[str]) -> frozenset[Key]:
+        """The objects of these routers live elsewhere now: have their Rollouts, which are returned, looked at anew."""
+        with self._lock:
+            moved = {key: known for key, known in self._known.items() if not known.routers.keys().isdisjoint(routers)}
+            self._known.update((key, replace(known, complete=False)) for key, known in moved.items())
+        return frozenset(moved)
 
     def in_namespace(self, namespace: str) -> list[Known]:
         """Every Rollout of a namespace."""
@@ -122,6 +156,8 @@ class References:
             _discard(self._by_namespace, key[0], key)
             for place in _all_places(known):
                 _discard(self._users, place, key)
+            for kind, namespace, _ in known.selections:
+                _discard(self._selectors, (kind, namespace), key)
         return known
 
     def _drop(self, former: Known | None, still: frozenset[str]) -> None:
@@ -132,7 +168,7 @@ class References:
     def _read(self, rollout: Rollout) -> Known:
         uid, generation = _version(rollout)
         routers = dict(self._routers(rollout))
-        places = frozenset(place for each in routers.values() for place in self._places(rollout, each))
+        places, selections, complete = self._places(rollout, routers.values())
         return Known(
             rollout.key,
             uid,
@@ -142,6 +178,8 @@ class References:
             routers,
             places,
             workload_of(rollout),
+            selections,
+            complete,
         )
 
     def _routers(self, rollout: Rollout) -> Iterator[tuple[str, Configured]]:
@@ -154,17 +192,36 @@ class References:
             configured = self._facade.configure(name, routing.routers[name], routing.path(name))
             yield name, replace(configured, can=self._facade.view(name).can)
 
-    def _places(self, rollout: Rollout, configured: Configured) -> Iterator[Place]:
+    def _places(
+        self, rollout: Rollout, routers: Iterable[Configured]
+    ) -> tuple[frozenset[Place], frozenset[Selection], bool]:
+        """What the routers name, by name and by labels, and whether that is all."""
+        places, selections, complete = set[Place](), set[Selection](), True
+        for configured in routers:
+            for ref in self._refs(rollout, configured):
+                namespace = ref.namespace or rollout.metadata.namespace
+                try:
+                    kind = self._homes.kind(configured.name, ref.kind)
+                except (Pending, Retry):
+                    complete = False
+                    continue
+                except SpecError:  # the pass reports it, and a change of the Secrets has everything learnt anew
+                    continue
+                if ref.name:
+                    places.add((kind, namespace, ref.name))
+                else:
+                    selections.add((kind, namespace, tuple(sorted(ref.labels.items()))))
+        return frozenset(places), frozenset(selections), complete
+
+    def _refs(self, rollout: Rollout, configured: Configured) -> tuple[Ref, ...]:
         if configured.config is None:
-            return
+            return ()
         try:
-            refs = self._facade.reads(configured.name, target_for(rollout, configured, hashes_of(rollout)))
+            return self._facade.reads(configured.name, target_for(rollout, configured, hashes_of(rollout)))
         except TidegateError as error:
             # The pass asks again and reports it; here only the wake-ups are lost.
             log.warning("references of %s/%s: %s", *rollout.key, error)
-            return
-        for ref in refs:
-            yield ref.kind, rollout.metadata.namespace, ref.name
+            return ()
 
 
 def services_of(rollout: Rollout) -> frozenset[str]:

@@ -31,11 +31,15 @@ Manifest = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """What is watched: one kind in one namespace ("" for all), narrowed by a label selector."""
+    """What is watched: one kind in one namespace ("" for all), narrowed by a label selector.
+
+    `writers` keeps who has written an object.
+    """
 
     kind: Kind
     namespace: str = ""
     selector: str = ""
+    writers: bool = False
 
     def __str__(self) -> str:
         return f"{self.kind.resource} in {self.namespace or 'all namespaces'}"
@@ -98,7 +102,9 @@ class Reflector(Generic[T]):
         self._transport, self.scope, self.store, self._on_change = transport, scope, store, on_change
         self._pace, self._metrics = pace or Pace(), metrics or Metrics()
         self.synced, self.absent, self.problem = threading.Event(), False, ""
-        self._path = path_of(scope.kind, scope.namespace)
+        self._versions = scope.kind.acceptable
+        self._use(0)
+        self._listed = self.served
         self._stop, self._lock = threading.Event(), threading.Lock()
         self._nudged = threading.Event()  # ends the current pause
         self._watch: Watch | None = None
@@ -108,6 +114,15 @@ class Reflector(Generic[T]):
         # world before the last writes of the one before it, and take them back.
         self._exact = True
         self._thread = threading.Thread(target=self._run, name=f"watch {scope}", daemon=True)
+
+    @property
+    def served(self) -> Kind:
+        """The kind at the version that is watched: the first acceptable one that the server has."""
+        return self.scope.kind.at(self._versions[self._at])
+
+    def _use(self, at: int) -> None:
+        self._at = at
+        self._path = path_of(self.served, self.scope.namespace)
 
     def start(self) -> None:
         """Begin in a thread of its own."""
@@ -172,9 +187,14 @@ class Reflector(Generic[T]):
         return pause_s
 
     def _not_served(self, error: NotFound) -> float:
+        self._version = ""
+        if self._at + 1 < len(self._versions):
+            self._use(self._at + 1)
+            return 0.0
+        self._use(0)
         if not self.absent:
             log.info("watch %s: not served (%s); asking again every %.0f s", self.scope, error, self._pace.absent_s)
-        self.absent, self._version = True, ""
+        self.absent = True
         self._tell(self.store.replace([], "", self.scope.namespace))
         self.synced.set()
         return self._pace.absent_s
@@ -186,8 +206,13 @@ class Reflector(Generic[T]):
             # One server's cache lags behind another's: never go back in time, ask for what is stored.
             self._exact = True
             manifests, version = self._pages()
+        if (
+            self._listed != self.served
+        ):  # the same objects in another version's form: their resourceVersions tell nothing
+            self.store.replace([], "", self.scope.namespace)
+            self._listed = self.served
         with collection_paused():
-            changes = self.store.replace((trimmed(m) for m in manifests), version, self.scope.namespace)
+            changes = self.store.replace((self._whole(m) for m in manifests), version, self.scope.namespace)
         self._tell(changes)
         self._version, self._exact, self.absent, self.problem = version, False, False, ""
         self._metrics.relists.labels(self.scope.kind.resource).inc()
@@ -241,12 +266,18 @@ class Reflector(Generic[T]):
             case "BOOKMARK":
                 self.store.advance(version, scope)
             case "ADDED" | "MODIFIED":
-                self._tell([self.store.put(trimmed(manifest), scope)])
+                self._tell([self.store.put(self._whole(manifest), scope)])
             case "DELETED":
                 self._tell([self.store.remove(manifest, scope)])
             case other:
                 raise Transient(f"watch {self.scope}: unknown event type {other!r}", code=500)
         self._version = version or self._version
+
+    def _whole(self, manifest: Manifest) -> Manifest:
+        """The object without what is never read; items of a list do not all say what they are."""
+        manifest.setdefault("apiVersion", self.served.api_version)
+        manifest.setdefault("kind", self.scope.kind.kind)
+        return trimmed(manifest, writers=self.scope.writers)
 
     def _tell(self, changes: list[Change[T]] | list[Change[T] | None]) -> None:
         for change in changes:

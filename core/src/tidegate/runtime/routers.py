@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 from tidegate.api import names
@@ -24,9 +25,13 @@ from tidegate.machine.routing import (
     UpdateHash,
     VerifyWeights,
 )
+from tidegate.machine.traffic import Verdict
 from tidegate.runtime.cluster import PassCluster
+from tidegate.runtime.contests import Contests
 from tidegate.runtime.kinds import ROLLOUTS
 from tidegate.runtime.observe import Sight
+from tidegate.runtime.remotes import Remotes
+from tidegate.runtime.store import Key
 
 Manifest = dict[str, Any]
 
@@ -35,34 +40,60 @@ SOON_S = 0.1  # an object takes two passes: weight 0, then its end
 CLEAN_UP_S = 10.0  # as often as a weight is asked for
 
 
+class Memory:
+    """What earlier passes have seen of routers: the last verdicts, so that events tell of changes only, and the repairs.
+
+    Forgotten with the process: after a restart a verdict is told once more. Safe for passes over different Rollouts at once.
+    """
+
+    def __init__(self, now: Callable[[], datetime]) -> None:
+        self.contests = Contests(now)
+        self._last: dict[tuple[Key, str], tuple[bool | None, str]] = {}
+
+    def is_new(self, key: Key, router: str, verdict: Verdict) -> bool:
+        """Whether this is another verdict than the last one; it is the last one from now on."""
+        now = (verdict.verified, verdict.message)
+        before, self._last[key, router] = self._last.get((key, router)), now
+        return now != before
+
+    def forget(self, key: Key) -> None:
+        """`key` is gone."""
+        self.contests.forget(key)
+        for place in [place for place in tuple(self._last) if place[0] == key]:
+            self._last.pop(place, None)
+
+
 class Routers:
     """The routers of one Rollout in one pass. Made anew for each pass.
 
     `again_s` is set where a clean-up has written or failed: nothing else may wake the Rollout, so it is looked at again then.
     """
 
-    def __init__(self, sight: Sight, cluster: PassCluster, facade: Facade) -> None:
-        self._sight, self._cluster, self._facade = sight, cluster, facade
+    def __init__(self, sight: Sight, cluster: PassCluster, facade: Facade, remotes: Remotes, memory: Memory) -> None:
+        self._sight, self._cluster, self._facade, self._remotes, self._memory = sight, cluster, facade, remotes, memory
         self._used = dict(sight.used)
         self.again_s = 0.0
 
     def perform(self, action: RouterAction, events: list[Event]) -> Outcome:
         """Ask the router; `events` takes what it has to tell. Raises whatever ends the pass."""
-        return self._verify(action) if isinstance(action, VerifyWeights) else self._route(action, events)
+        return self._verify(action, events) if isinstance(action, VerifyWeights) else self._route(action, events)
 
-    def _verify(self, action: VerifyWeights) -> Outcome:
+    def _verify(self, action: VerifyWeights, events: list[Event]) -> Outcome:
         """A question only: an error of it is told and ends nothing."""
         target = self._sight.target(action.router)
         try:
-            verdict = self._facade.verify_weights(action.router, target, action.weights, self._cluster).value
+            verdict = self._facade.verify_weights(action.router, target, action.weights, self._at(action.router)).value
         except TidegateError as error:
             return Outcome(action, message=str(error))
+        if self._memory.is_new(self._sight.rollout.key, action.router, verdict):
+            events.extend(verdict.events)
+        said = f": {verdict.message}" if verdict.message else ""
         refused = action.required and verdict.verified is False
         return Outcome(
             action,
             Result.PENDING if refused else Result.DONE,
             verdict=verdict,
-            message=verdict.message if refused else "",
+            message=f"end of rollout, desired weight {action.weights.canary} not yet verified{said}" if refused else "",
         )
 
     def _route(self, action: RouterAction, events: list[Event]) -> Outcome:
@@ -74,12 +105,23 @@ class Routers:
         if isinstance(action, SetWeights) and not action.early:
             self._leave_former(action.router, events)
         events.extend(done.events)
+        if isinstance(action, SetWeights) and self._is_repair(action):
+            told = [self._memory.contests.repaired(self._sight.rollout.key, change) for change in done.changes]
+            events.extend(event for event in told if event is not None)
         return Outcome(action, wrote=done.wrote)
+
+    def _is_repair(self, action: SetWeights) -> bool:
+        """Whether every router had taken these weights before: what had to be written was changed by somebody else."""
+        weights = self._sight.rollout.status.canary.weights
+        if weights is None or self._used != self._raw_configs():
+            return False
+        before = (weights.canary.weight, weights.canary.pod_template_hash, len(weights.additional))
+        return before == (action.weights.canary, action.hashes.canary, len(action.weights.additional))
 
     def _clean_up(self, action: CleanUpRouter, events: list[Event]) -> Outcome:
         """Remove what a former router left. A failure is told and ends nothing: the update does not depend on it."""
         try:
-            done = self._facade.clean_up(action.router, self._sight.target(action.router), self._cluster)
+            done = self._facade.clean_up(action.router, self._sight.target(action.router), self._at(action.router))
             if not done.wrote:
                 self._note_used({name: raw for name, raw in self._used.items() if name != action.router})
         except TidegateError as error:
@@ -88,7 +130,12 @@ class Routers:
         if done.wrote:
             self.again_s = SOON_S
         events.extend(done.events)
-        return Outcome(action, wrote=done.wrote)
+        left = Verdict(None, status=dict.fromkeys(self._facade.status_fields(action.router)))
+        return Outcome(action, wrote=done.wrote, verdict=None if done.wrote else left)
+
+    def _at(self, router: str) -> PassCluster:
+        """The way to the router's objects. Raises Pending and Retry while it is not known, SpecError where there is none."""
+        return self._remotes.of(router, self._cluster)
 
     def _leave_former(self, router: str, events: list[Event]) -> None:
         """Clean up the objects that a router's former config named and the present one does not, once the present ones
@@ -101,7 +148,7 @@ class Routers:
             configured = replace(configured, can=self._sight.configured[router].can)
             keep = self._facade.reads(router, self._sight.target(router))
             target = target_for(self._sight.rollout, configured)
-            done = self._facade.clean_up(router, target, self._cluster, keep)
+            done = self._facade.clean_up(router, target, self._at(router), keep)
             events.extend(done.events)
             if done.wrote:
                 self.again_s = SOON_S
@@ -110,7 +157,8 @@ class Routers:
 
     def _asked(self, action: RouterAction) -> Callable[[], Done[None]]:
         """The verb of the facade behind an action."""
-        facade, router, cluster, target = self._facade, action.router, self._cluster, self._sight.target
+        facade, router, target = self._facade, action.router, self._sight.target
+        cluster = self._at(router)
         match action:
             case RemoveManagedRoutes():
                 return lambda: facade.remove_managed_routes(router, target(router), action.keep, cluster)

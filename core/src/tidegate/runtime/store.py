@@ -19,6 +19,8 @@ Key = tuple[str, str]  # namespace, name
 IndexOf = Callable[[Manifest], Iterable[str]]
 
 
+WRITER = ("manager", "time", "subresource")
+
 log = logging.getLogger(__name__)
 
 
@@ -177,10 +179,15 @@ def _key(manifest: Manifest) -> Key:
     return str(metadata.get("namespace", "")), str(metadata["name"])
 
 
-def trimmed(manifest: Manifest) -> Manifest:
-    """The object without what is large and never read; edited in place, so only for one that nobody else holds."""
+def trimmed(manifest: Manifest, *, writers: bool = False) -> Manifest:
+    """The object without what is large and never read; edited in place, so only for one that nobody else holds.
+
+    With `writers` it is kept who has written it and when, though not which fields.
+    """
     metadata = manifest.get("metadata") or {}
-    metadata.pop("managedFields", None)
+    entries = metadata.pop("managedFields", None)
+    if writers and entries:
+        metadata["managedFields"] = [{key: entry[key] for key in WRITER if key in entry} for entry in entries]
     if annotations := metadata.get("annotations"):
         annotations.pop("kubectl.kubernetes.io/last-applied-configuration", None)
     return manifest

@@ -20,7 +20,7 @@ import urllib3
 import yaml
 from kubernetes.client import ApiClient, Configuration
 from kubernetes.client.exceptions import ApiException
-from kubernetes.config import ConfigException, load_incluster_config, load_kube_config
+from kubernetes.config import ConfigException, load_incluster_config, load_kube_config, load_kube_config_from_dict
 
 from tidegate import __version__
 from tidegate.errors import ApiError, ConnectionFailed, Transient
@@ -50,12 +50,14 @@ NAME_ANOTHER = "name a usable file with --kubeconfig and a context in it with --
 class Access:
     """How to reach a cluster. `kubeconfig` "" means $KUBECONFIG, ~/.kube/config or, inside a pod, its service account.
 
-    `connections` is what the pool keeps open: workers + watches + 4. Surplus ones are opened and thrown away.
+    `connections` is what the pool keeps open: workers + watches + 4. Surplus ones are opened and thrown away. `content` is a
+    kubeconfig that has been read already, used instead of any file.
     """
 
     kubeconfig: str = ""
     context: str = ""
     connections: int = 20
+    content: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,6 +262,8 @@ def _client(access: Access) -> ApiClient:
 
 def _source(access: Access, error: Exception) -> str:
     """Which kubeconfig was tried, and what is wrong with it."""
+    if access.content is not None:
+        return f"the kubeconfig: {error}"
     file = access.kubeconfig or os.environ.get("KUBECONFIG")
     if not file and not DEFAULT_KUBECONFIG.exists():
         return f"no kubeconfig: $KUBECONFIG is not set, {DEFAULT_KUBECONFIG} does not exist, and this is not a pod"
@@ -269,6 +273,11 @@ def _source(access: Access, error: Exception) -> str:
 
 def _load(access: Access, configuration: Configuration) -> None:
     configured = "KUBECONFIG" in os.environ or DEFAULT_KUBECONFIG.exists()
+    if access.content is not None:
+        load_kube_config_from_dict(  # type: ignore[no-untyped-call]
+            dict(access.content), client_configuration=configuration, persist_config=False
+        )
+        return
     in_pod = "KUBERNETES_SERVICE_HOST" in os.environ and not configured
     if in_pod and not access.kubeconfig and not access.context:
         load_incluster_config(client_configuration=configuration)  # type: ignore[no-untyped-call]

@@ -9,7 +9,9 @@ from dataclasses import replace
 from typing import Any, TypeVar
 
 from tidegate.errors import Pending, Retry
+from tidegate.hooks.objects import carries
 from tidegate.hooks.references import Kind
+from tidegate.runtime.kinds import Foreign
 from tidegate.runtime.metrics import Metrics
 from tidegate.runtime.projections import as_is
 from tidegate.runtime.reflector import Pace, Reflector, Scope
@@ -22,6 +24,8 @@ OnRouted = Callable[[Kind, Change[Manifest]], None]
 
 # How soon to look again for the cache of a kind that has only just been named.
 FILLING_S = 0.1
+# How often a kind that routers name and that is not served is asked for again: as often as the Rollout itself.
+ROUTED_ABSENT_S = 20.0
 # And for one whose list fails, for want of rights say: as often as a person may look whether his change has helped.
 FAILING_S = 5.0
 
@@ -37,6 +41,7 @@ class Watches:
         self._reflectors: dict[Kind, list[Reflector[Any]]] = {}
         self._stores: dict[Kind, Store[Any]] = {}
         self._offers: dict[Kind, Callable[[], None]] = {}
+        self._clusters: dict[str, Transport] = {}
         self._on_routed: OnRouted | None = None
         self._stopped = False
         self._lock = threading.Lock()
@@ -49,15 +54,20 @@ class Watches:
         *,
         selector: str = "",
         absent_s: float = 0,
+        writers: bool = False,
     ) -> None:
-        """Keep `store` filled with `kind` from now on; `absent_s` is the pause while the kind is not served, 0 the usual."""
-        pace = replace(self._pace, absent_s=absent_s) if absent_s else self._pace
+        """Keep `store` filled with `kind` from now on; `absent_s` is the pause while the kind is not served, 0 the usual.
+
+        `writers` keeps who has written an object.
+        """
+        pace = replace(self._pace, absent_s=min(absent_s, self._pace.absent_s)) if absent_s else self._pace
         with self._lock:
             if kind in self._stores or self._stopped:
                 return
+            transport = self.transport(kind)
             self._stores[kind] = store
             self._reflectors[kind] = [
-                Reflector(self._transport, Scope(kind, namespace, selector), store, on_change, pace, self._metrics)
+                Reflector(transport, Scope(kind, namespace, selector, writers), store, on_change, pace, self._metrics)
                 for namespace in self._namespaces
             ]
             for reflector in self._reflectors[kind]:
@@ -84,7 +94,39 @@ class Watches:
             if listener is not None:
                 listener(kind, change)
 
-        self.watch(kind, Store(as_is), told)
+        self.watch(kind, Store(as_is), told, absent_s=ROUTED_ABSENT_S, writers=True)
+
+    def join(self, cluster: str, transport: Transport) -> None:
+        """Reach kinds of another cluster by `transport` from now on."""
+        with self._lock:
+            self._clusters[cluster] = transport
+
+    def leave(self, cluster: str) -> None:
+        """Watch nothing in another cluster any more, and close its connection."""
+        with self._lock:
+            transport = self._clusters.pop(cluster, None)
+            left = [kind for kind in self._stores if isinstance(kind, Foreign) and kind.cluster == cluster]
+            ended = [reflector for kind in left for reflector in self._reflectors.pop(kind)]
+            for kind in left:
+                del self._stores[kind]
+        for reflector in ended:
+            reflector.stop(timeout_s=0.0)
+        if transport is not None:
+            transport.close()
+
+    def transport(self, kind: Kind) -> Transport:
+        """The way to the cluster that the kind is found in. Raises Pending for a cluster that was left meanwhile."""
+        if not isinstance(kind, Foreign):
+            return self._transport
+        transport = self._clusters.get(kind.cluster)
+        if transport is None:
+            raise Pending(f"the cluster of {kind.resource} has changed", after_s=FILLING_S)
+        return transport
+
+    def served(self, kind: Kind) -> Kind:
+        """The kind at the version that the server has, as far as it is known."""
+        reflectors = self._reflectors.get(kind)
+        return reflectors[0].served if reflectors else kind
 
     def need(self, kind: Kind) -> None:
         """Make sure that the cache of `kind` can be believed. Raises Pending while it is filled, Retry if it cannot be."""
@@ -98,8 +140,20 @@ class Watches:
     def read(self, kind: Kind, namespace: str, name: str) -> Mapping[str, Any] | None:
         """A whole object, not to be edited, or None. Only for kinds that routers name. Raises Pending."""
         self.need(kind)
-        entry = self._stores[kind].get(namespace, name)
+        entry = self._store(kind).get(namespace, name)
         return None if entry is None else entry.value
+
+    def select(self, kind: Kind, namespace: str, labels: Mapping[str, str]) -> list[Mapping[str, Any]]:
+        """Whole objects that carry `labels`, not to be edited. Only for kinds that routers name. Raises Pending."""
+        self.need(kind)
+        return [entry.value for entry in self._store(kind).all(namespace) if carries(entry.value, labels)]
+
+    def _store(self, kind: Kind) -> Store[Any]:
+        """Raises Pending where the kind's cluster was left a moment ago."""
+        store = self._stores.get(kind)
+        if store is None:
+            raise Pending(f"the cluster of {kind.resource} has changed", after_s=FILLING_S)
+        return store
 
     def heard(self, kind: Kind, namespace: str) -> str:
         """The newest version that is surely in the store; "" for a kind that is not watched."""

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
+from collections.abc import Sequence
 from typing import Any
 
 from pydantic import ValidationError
 
 from tidegate.api import names
+from tidegate.errors import Pending
 from tidegate.hooks.references import Kind
 from tidegate.machine.actions import Event
 from tidegate.machine.observed import ReplicaSetView, ServiceView, WorkloadView
 from tidegate.machine.selectors import selects
+from tidegate.runtime.departures import Departures
 from tidegate.runtime.events import About
 from tidegate.runtime.kinds import PODS, REPLICA_SETS, ROLLOUTS, SERVICES
 from tidegate.runtime.observe import Stores
@@ -27,13 +31,18 @@ Manifest = dict[str, Any]
 
 
 class Wiring:
-    """Listens to every store and fills the two queues: `rollouts` to be reconciled, `services` to be looked at."""
+    """Listens to every store and fills the two queues: Rollouts to be reconciled, Services to be looked at."""
 
     def __init__(
-        self, stores: Stores, shell: Shell, references: References, rollouts: Queue[Key], services: Queue[Key]
+        self,
+        shell: Shell,
+        stores: Stores,
+        references: References,
+        departures: Departures,
+        queues: tuple[Queue[Key], Queue[Key]],
     ) -> None:
-        self._stores, self._shell, self._references = stores, shell, references
-        self._rollouts, self._services = rollouts, services
+        self._stores, self._shell, self._references, self._departures = stores, shell, references, departures
+        self._rollouts, self._services = queues
 
     def rollout_changed(self, change: Change[RolloutText]) -> None:
         """The Rollout itself."""
@@ -41,6 +50,7 @@ class Wiring:
         key = (entry.namespace, entry.name)
         if change.new is None:
             self._references.forget(key)
+            self._departures.left(entry)
             self._tell(entry, Event("RolloutDeleted", f"Rollout {entry.name}/{entry.namespace} is deleted."))
             self._shell.metrics.forget(*key)
         else:
@@ -98,6 +108,9 @@ class Wiring:
         """Whoever names the object, and the Rollout that its managed-by annotation names."""
         entry = change.entry
         keys = set(self._references.users(kind, entry.namespace, entry.name))
+        for seen in (change.old, change.new):
+            if seen is not None:
+                keys |= self._references.selecting(kind, seen.value)
         annotations = (entry.value.get("metadata") or {}).get("annotations") or {}
         if manager := annotations.get(names.MANAGED_BY):
             keys.add((entry.namespace, str(manager)))
@@ -116,8 +129,15 @@ class Wiring:
         except ValidationError as error:
             log.warning("rollout %s/%s cannot be read: %s", entry.namespace, entry.name, error.errors()[0]["msg"])
             return
-        for kind in self._references.learn(rollout).kinds:
-            self._shell.watches.ensure(kind)
+        known = self._references.learn(rollout)
+        with contextlib.suppress(Pending):  # a cluster that was left meanwhile: the pass learns where to look now
+            for kind in known.kinds:
+                self._shell.watches.ensure(kind)
+
+    def routers_moved(self, routers: Sequence[str]) -> None:
+        """The objects of these routers live in another cluster now."""
+        for key in self._references.relearn(routers):
+            self._rollouts.add(key)
 
     def _wake(self, key: Key, kind: Kind, change: Change[Any]) -> None:
         new = change.new

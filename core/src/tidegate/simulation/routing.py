@@ -56,10 +56,12 @@ class Router:
     routes: dict[str, object] = field(default_factory=dict)
     calls: list[str] = field(default_factory=list)
 
-    @property
-    def view(self) -> RouterView:
-        """What a pass sees of it."""
-        return RouterView(self.name, self.name.capitalize(), self.can, self.problems)
+    def view(self, total: int) -> RouterView:
+        """What a pass sees of it, with shares in parts of `total`."""
+        told = self.written.weights if self.written else Weights(0)
+        return RouterView(
+            self.name, self.name.capitalize(), self.can, self.problems, carries=-(-told.canary * total // told.total)
+        )
 
     @property
     def hashed(self) -> bool:

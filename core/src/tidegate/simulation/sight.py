@@ -136,9 +136,12 @@ class Eyes:
         return {name: None if manifest is None else service_view(manifest) for name, manifest in named.items()}
 
     def _routers(self, rollout: Rollout) -> Iterator[RouterView]:
+        canary = rollout.spec.strategy.canary
+        routing = canary.traffic_routing if canary else None
+        total = (routing.max_traffic_weight if routing else None) or names.DEFAULT_TOTAL_WEIGHT
         for name in routers_of(rollout):
             if name in self.routers:
-                yield self.routers[name].view
+                yield self.routers[name].view(total)
 
     def _retired(self, rollout: Rollout) -> Iterator[str]:
         named = routers_of(rollout)

@@ -66,14 +66,15 @@ def _routed_target(case: Case) -> Target:
 
 
 def _still_needed(case: Case) -> int:
-    """Pods that the share needs which routers still send to the new version; one where a scale step wants fewer."""
+    """Pods that the share needs which routers still send to the new version; one where a scale step wants fewer, but some."""
     if case.new is None or full(case):
         return 0
     if unverified(case) and case.carried_hash == case.new.pod_hash:
         return case.new.spec_replicas  # the router may still send a former, larger share
     if case.carried_by(case.new) == 0:
         return 0
-    needed = 1 if canary_scale(case) is not None else pods_for(case, case.recorded_weight)
+    sized = canary_scale(case) is not None and _routed_new(case) > 0
+    needed = 1 if sized else pods_for(case, case.recorded_weight)
     return min(case.new.spec_replicas, needed)
 
 

@@ -57,12 +57,17 @@ class Report:
             retry_after_s=max((_again(o) for o in answers), default=0.0),
             collided=any(o.result is Result.COLLIDED for o in outcomes),
             create_error=bad.message if bad and isinstance(bad.action, CreateReplicaSet) else "",
-            failed=bad.message if bad and bad.result is Result.FAILED else "",
-            pending=bad.message if bad and bad.result is Result.PENDING else "",
+            failed=_said(outcomes, Result.FAILED),
+            pending=_said(outcomes, Result.PENDING),
             events=tuple(_verify_error(o) for o in answers if o.verdict is None and o.message),
             asked=tuple(o for o in outcomes if isinstance(o.action, CHECKS)),
             status={key: value for o in outcomes if o.verdict is not None for key, value in o.verdict.status.items()},
         )
+
+
+def _said(outcomes: Sequence[Outcome], result: Result) -> str:
+    """What the actions that ended so have to say; several are routers that were all asked."""
+    return "; ".join(dict.fromkeys(o.message for o in outcomes if o.result is result))
 
 
 def _again(outcome: Outcome) -> float:

@@ -18,9 +18,15 @@ def carried_elsewhere(case: Case, side: ReplicaSetView) -> int:
 
 
 def unverified(case: Case) -> bool:
-    """Whether a router has answered that the recorded weights are not in force yet."""
+    """Whether a router has answered that the recorded weights are not in force yet, or holds a larger share by itself.
+
+    Weights are recorded once every router has taken them. One that has taken a larger share alone, before the others
+    failed or the process died, sends its requests there all the same.
+    """
     weights = case.status.canary.weights
-    return weights is not None and weights.verified is False
+    return (weights is not None and weights.verified is False) or any(
+        router.carries > case.recorded_weight for router in case.seen.routers
+    )
 
 
 def carrier_is_dead(case: Case) -> bool:

@@ -124,7 +124,7 @@ def a7_nothing_that_runs_is_deleted(look: Look) -> Iterator[str]:
 
 def a6_the_autoscaler_sees_what_is(look: Look) -> Iterator[str]:
     """A6: HPAReplicas is the sum of the observed sets, and nothing else."""
-    if look.blue_green is None and look.running and look.made.patch:
+    if look.blue_green is None and look.running and look.made.patch and not look.made.error:
         there = sum(s.replicas for s in look.owned)
         if look.after.get("HPAReplicas", 0) != there:
             yield f"HPAReplicas {look.after.get('HPAReplicas', 0)} of {there} pods"

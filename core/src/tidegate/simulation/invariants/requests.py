@@ -40,6 +40,8 @@ class Requests:
         self.empty = {_key(backend) for backend in found if backend.weight > 0 and backend.endpoints == 0}
         if not self.empty or not cluster.manifest or cluster.manifest["spec"].get("replicas", 1) == 0:
             return
+        if "deletionTimestamp" in cluster.manifest["metadata"]:  # nobody looks after it any more
+            return
         if not cluster.pods.ready({}):
             return
         for router, side, pod_hash in sorted(self.empty - before):

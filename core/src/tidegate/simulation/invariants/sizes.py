@@ -78,8 +78,11 @@ def i8_bounds_hold(look: Look) -> Iterator[str]:
         yield f"{before} -> {after} pods wanted, at most {look.limit}"
     if look.canary.dynamic_stable_scale and any(step.set_canary_scale is not None for step in look.canary.steps):
         return  # 3.8: stable follows the weight alone, and the user has sized the canary below it
-    ready = sum(min(s.available, s.spec_replicas) for s in look.owned)
-    left = sum(min(s.available, look.size(s)) for s in look.owned)
+    # Pods of a new version that a router has been told to send nothing make up for nobody's.
+    idle = {look.new.name} if look.routed and look.new and look.new is not look.stable and not look.recorded_canary else ()
+    counted = [s for s in look.owned if s.name not in idle]
+    ready = sum(min(s.available, s.spec_replicas) for s in counted)
+    left = sum(min(s.available, look.size(s)) for s in counted)
     if left < min(ready, look.floor):
         sizes = ", ".join(f"{look.named(s)} -> {look.size(s)}" for s in look.owned)
         yield f"{ready} -> {left} available, at least {look.floor}: {sizes}"
@@ -111,6 +114,8 @@ def i19_no_deadline_on_new_or_stable(look: Look) -> Iterator[str]:
             continue
         if replica_set.pod_hash != look.status.get("stableRS") and replica_set is not look.new:
             continue
+        if look.blue_green is not None and look.selected_by(look.blue_green.active_service) != replica_set.pod_hash:
+            continue  # a former version that is on its way back
         if _annotation(look, replica_set.name, names.SCALE_DOWN_DEADLINE):
             yield f"{look.named(replica_set)} has a deadline while {look.made.situation}"
 

@@ -18,7 +18,11 @@ POLL_S = 30  # after a PodDisruptionBudget has refused; the reference controller
 
 
 def restart_pods(case: Case, draft: Draft) -> None:
-    """Evict as many older pods as may be unavailable at once: stable's first, then the new version's, then the others'."""
+    """Evict as many older pods as may be unavailable at once: stable's first, then the new version's, then the others'.
+
+    # differs: a version of several pods keeps one, whatever maxUnavailable allows; the reference counts the pods of all
+    versions together, and those of one that gets no requests made up for all pods of the one that gets them.
+    """
     at = _pending(case)
     if at is None:
         return
@@ -27,11 +31,20 @@ def restart_pods(case: Case, draft: Draft) -> None:
         return
     older = _older(case, at)
     budget = sum(_staying(case, draft, replica_set) for replica_set in case.owned) - _floor(case)
-    for pod in [pod for pod in older if not pod.deleting][: max(budget, 0)]:
+    for pod in [pod for pod in older if not pod.deleting and not _last_one(case, draft, pod)][: max(budget, 0)]:
         draft.act(EvictPod(pod.name, pod.uid, why=f"it is older than restartAt; {len(older)} are"))
     if older:
         draft.wakes.append(later(case.now, POLL_S))
         draft.notes.append(f"{len(older)} pods are older than restartAt, {max(budget, 0)} may go now")
+
+
+def _last_one(case: Case, draft: Draft, pod: PodView) -> bool:
+    """Whether a pod is the youngest available one of a version that has several: it goes once another has come up."""
+    owner = next(s for s in case.owned if s.uid == pod.owner_uid)
+    edit = draft.edits.get(owner.name)
+    size = owner.spec_replicas if edit is None else edit.size
+    up = [p for p in case.seen.pods if p.owner_uid == owner.uid and p.available and not p.deleting]
+    return size > 1 and pod in up and pod is max(up, key=lambda p: (p.created, p.name))
 
 
 def restarted_at(case: Case) -> datetime | None:

@@ -16,7 +16,7 @@ from tidegate.machine.rollout.case import Case
 from tidegate.machine.rollout.draft import Draft
 from tidegate.machine.rollout.position import at_goal, enough, target, weight_at
 from tidegate.machine.rollout.runs import current_experiment
-from tidegate.machine.rollout.shares import abort_weight, carrier_is_dead, pods_for, returning
+from tidegate.machine.rollout.shares import abort_weight, carrier_is_dead, pods_for, returning, unverified
 from tidegate.machine.routing import (
     CleanUpRouter,
     RemoveManagedRoutes,
@@ -66,7 +66,7 @@ def route_traffic(case: Case, draft: Draft) -> None:
         if router.can & {Capability.HEADER, Capability.MIRROR}:
             keep = frozenset(routes)
             draft.act(RemoveManagedRoutes(router.name, keep, go_on=calm, why="routes not in force go first"))
-    held = _short_of_stable(case, weight)
+    held = _short_of_stable(case, weight) or _hash_must_wait(case)
     if held:
         draft.notes.append(held)
     else:
@@ -89,6 +89,8 @@ def _experiment_shares(case: Case, draft: Draft, weight: int) -> tuple[Destinati
     if experiment.phase != "Running":
         return ()
     named = tuple(d for d in experiment.destinations if d.service and d.weight > 0)
+    if any(not d.service and d.weight > 0 for d in experiment.destinations):
+        draft.notes.append(f"waiting for the Services of experiment {experiment.name}: a template has none yet")
     if weight + sum(d.weight for d in named) > case.total:
         draft.notes.append(
             f"experiment {experiment.name} gets no traffic: its weights and the canary's exceed {case.total}"
@@ -146,6 +148,38 @@ def _short_of_stable(case: Case, weight: int) -> str:
     return f"waiting for stable ReplicaSet to have {want} available replicas (has {have})"
 
 
+def _hash_must_wait(case: Case) -> str:
+    """Why the labels of the subsets cannot move yet, "" where they can: where only they tell the revisions apart.
+
+    With Services the selectors wait for pods; without them the label does, or its subset would lose requests (#2507,
+    #4065). Not where the version that has the share is dead: few pods are better than none.
+    """
+    canary = case.canary
+    if canary.canary_service or canary.stable_service or canary.ping_pong is not None or carrier_is_dead(case):
+        return ""
+    if not any(Capability.HASH in router.can for router in case.seen.routers):
+        return ""
+    weights, now = case.status.canary.weights, hashes(case)
+    if weights and (weights.canary.pod_template_hash, weights.stable.pod_template_hash) == (now.canary, now.stable):
+        return ""
+    for side in (case.stable, case.new):
+        if side is not None and not enough(case, side, side.spec_replicas):
+            return f"delaying destination rule switch: ReplicaSet {side.name} not fully available"
+    return ""
+
+
+def labels(case: Case, weight: int) -> Hashes:
+    """What routers are to label the two sides with: an aborted canary gets stable's label once its pods are to go.
+
+    They are to go once nobody is sent there any more, whatever is verified of the label afterwards.
+    # differs: the reference leaves its subset on the rejected version, as it never did with the Service (#1838).
+    """
+    now, new = hashes(case), case.new
+    going = new is not None and (new.spec_replicas == 0 or deadline_of(new) is not None)
+    gone = going and weight == 0 and case.recorded_weight == 0
+    return Hashes(now.stable, now.stable) if case.aborted and gone and now.stable else now
+
+
 def hashes(case: Case) -> Hashes:
     """The revisions behind the two sides; a share that is on its way back to stable stays with the version that has it."""
     leaving = abort_weight(case) > 0 and case.carried_hash
@@ -153,11 +187,13 @@ def hashes(case: Case) -> Hashes:
 
 
 def _share_out(case: Case, draft: Draft, router: RouterView, weights: Weights) -> None:
-    who, now, calm = router.name, hashes(case), _calm(case, weights.canary)
+    who, now, calm = router.name, labels(case, weights.canary), _calm(case, weights.canary)
     why = f"canary {weights.canary} of {weights.total}"
     if Capability.HASH in router.can:
-        if case.recorded_weight > weights.canary and case.carried_hash not in ("", now.canary):
-            # Down before the hash moves: otherwise the old share falls on a subset without the pods (#4564, #4612).
+        falling = case.recorded_weight > weights.canary and case.carried_hash not in ("", now.canary)
+        forsaken = weights.stable == 0 and (case.stable is None or case.stable.available == 0)
+        if falling or forsaken or router.carries > max(weights.canary, case.recorded_weight):
+            # Before the hash moves: otherwise a share falls on a subset without the pods (#4564, #4612).
             draft.act(SetWeights(who, weights, now, early=True, go_on=calm, why=why))
         draft.act(UpdateHash(who, now, go_on=calm, why="subsets follow the revisions"))
     draft.act(SetWeights(who, weights, now, go_on=calm, why=why))
@@ -181,11 +217,12 @@ def verification_due(case: Case, weight: int) -> bool:
     """Whether to read the weights back; clouds limit how often one may ask.
 
     At a setWeight step and at the end, and wherever pods are to go next: with dynamicStableScale, after an abort until the
-    aborted version's delay has begun, where the canary shrinks, and while a former version still has pods.
+    aborted version's delay has begun, where the canary shrinks, and while a former version still has pods. A question that
+    was answered with no is asked until it is answered with yes.
     """
     if case.initial:
         return False
-    if returning(case) or any(s.spec_replicas > 0 for s in case.others):
+    if unverified(case) or returning(case) or any(s.spec_replicas > 0 for s in case.others):
         return True
     shrinks = case.new is not None and case.new.spec_replicas > target(case).goal.new
     if case.promoted:
@@ -201,8 +238,11 @@ def _routes_in_force(case: Case) -> dict[str, Route]:
     """Every managed route that the steps up to the current one have set and not removed, in managedRoutes order.
 
     # differs: a fold over all steps; the reference sets a route only while its own step is current, so it never repairs one.
+    A version that is to have no pods loses its routes before them.
     """
     if case.promoted or case.aborted or case.promoting or case.new_available == 0 or case.index is None:
+        return {}
+    if target(case).goal.new == 0:
         return {}
     found: dict[str, Route] = {}
     for step in case.steps[: case.index + 1]:

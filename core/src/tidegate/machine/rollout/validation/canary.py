@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from tidegate.api import intstr
 from tidegate.api.rollout import Canary, PingPong, Rollout, TrafficRouting
@@ -100,7 +101,8 @@ def _with_routing(canary: Canary, routing: TrafficRouting, routers: tuple[Router
         yield invalid(path, total, "must be greater than or equal to 1")
     if total is not None and not all(Capability.TOTAL in router.can for router in routers):
         able = " and ".join([*(router.title for router in routers if Capability.TOTAL in router.can), "Plugins"])
-        yield invalid(path, total, f"Canary maxTrafficWeight in traffic routing only supported in {able}")
+        text = f"Canary maxTrafficWeight in traffic routing only supported in {able}"
+        yield replace(invalid(path, total, text), code="TR030")
     limit = canary.scale_down_delay_revision_limit
     if limit is not None and limit < 0:
         yield invalid(f"{_STRATEGY}.scaleDownDelayRevisionLimit", limit, NOT_NEGATIVE)

@@ -69,7 +69,7 @@ def internal(path: str, detail: str) -> FieldProblem:
 
 def plain(detail: str, *, missing: bool = False) -> FieldProblem:
     """An error without a field."""
-    return FieldProblem("", detail, None, missing, Form.PLAIN)
+    return FieldProblem("", detail, None, missing, form=Form.PLAIN)
 
 
 def printed(value: object, *, ordered: bool = False) -> str:

@@ -11,6 +11,7 @@ from tidegate.machine.rollout.validation.problems import FieldProblem, Form, inv
 from tidegate.machine.traffic import Capability
 
 _Route = SetHeaderRoute | SetMirrorRoute
+_COMPARES = {"prefix": Capability.HEADER_PREFIX, "regex": Capability.HEADER_REGEX}
 
 
 def route_problems(path: str, step: Step, canary: Canary, routers: tuple[RouterView, ...]) -> Iterator[FieldProblem]:
@@ -18,7 +19,7 @@ def route_problems(path: str, step: Step, canary: Canary, routers: tuple[RouterV
     header, mirror = step.set_header_route, step.set_mirror_route
     if header is not None:
         unable = tuple(_unable(f"{path}.setHeaderRoute", header, Capability.HEADER, canary, routers))
-        yield from unable or _header_values(f"{path}.setHeaderRoute", header)
+        yield from unable or _header_values(f"{path}.setHeaderRoute", header, routers)
     if mirror is not None:
         yield from _unable(f"{path}.setMirrorRoute", mirror, Capability.MIRROR, canary, routers)
         yield from _mirror_values(f"{path}.setMirrorRoute", mirror)
@@ -34,12 +35,29 @@ def _unable(
         return
     title = type(route).__name__
     detail = f"{title} requires TrafficRouting" if not unable else f"{', '.join(unable)} cannot do {title}"
-    yield FieldProblem(path, detail, printed(route.wire(), ordered=True), form=Form.INVALID)
+    disagree = 0 < len(unable) < len(routers)
+    value = printed(route.wire(), ordered=True)
+    yield FieldProblem(path, detail, value, form=Form.INVALID, code="TR010" if disagree else "")
 
 
-def _header_values(path: str, route: SetHeaderRoute) -> Iterator[FieldProblem]:
+def _header_values(path: str, route: SetHeaderRoute, routers: tuple[RouterView, ...]) -> Iterator[FieldProblem]:
     for index, match in enumerate(route.match):
-        yield from _one_comparison(f"{path}.match[{index}]", match.header_value)
+        place = f"{path}.match[{index}]"
+        yield from tuple(_one_comparison(place, match.header_value)) or _compared(place, match.header_value, routers)
+
+
+def _compared(path: str, value: StringMatch | None, routers: tuple[RouterView, ...]) -> Iterator[FieldProblem]:
+    """Every router must be able to compare in this way."""
+    for kind, capability in _COMPARES.items():
+        if value is None or not getattr(value, kind):
+            continue
+        for router in routers:
+            if capability not in router.can:
+                able = [each for each in ("exact", *_COMPARES) if _COMPARES.get(each, Capability.HEADER) in router.can]
+                named = " and ".join(f"'{each}'" for each in able)
+                detail = f"SetHeaderRoute match value invalid. {router.title} supports {named} value only"
+                shown = printed({kind: getattr(value, kind)})
+                yield FieldProblem(path, detail, shown, form=Form.INVALID, code="TR010")
 
 
 def _mirror_values(path: str, route: SetMirrorRoute) -> Iterator[FieldProblem]:

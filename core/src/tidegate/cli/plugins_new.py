@@ -1,0 +1,47 @@
+"""`tidegate plugins new`: a package of one's own, copied from the template, whose tests pass at once."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tidegate import __version__
+from tidegate.errors import ConfigError
+
+NAME = re.compile(r"^[a-z][a-z0-9-]*[a-z0-9]$")
+INSTALL = 'making a plugin needs the template engine; install it with: pip install "tidegate[new]"'
+
+TEMPLATE = Path(__file__).parent / "template"  # a link in a checkout, a folder in a wheel
+
+
+def new(
+    name: Annotated[str, typer.Argument(help="Short name in lower case: mesh gives the package tidegate-mesh.")],
+    into: Annotated[Path | None, typer.Option(help="The folder to make; default: tidegate-NAME, here.")] = None,
+    key: Annotated[str, typer.Option(help="What a Rollout calls the router; default: example.com/NAME.")] = "",
+    group: Annotated[str, typer.Option(help="API group of the object that carries the weights.")] = "example.com",
+    api_version: Annotated[str, typer.Option(help="Its version.")] = "v1",
+    kind: Annotated[str, typer.Option(help="Its kind.")] = "TrafficRoute",
+    plural: Annotated[str, typer.Option(help="Its plural; default: the kind in lower case with an s.")] = "",
+) -> None:
+    """Make a package with a traffic router, its conformance suite, an example and a page."""
+    if not NAME.match(name):
+        raise ConfigError("plugins new", f"{name!r} is no name for a plugin; use two or more of a-z, 0-9 and -")
+    folder = into or Path(f"tidegate-{name}")
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise ConfigError("plugins new", f"{folder} is there already and not empty; name another with --into")
+    given = {"name": name, "key": key, "group": group, "version": api_version, "kind": kind, "plural": plural}
+    _copy(folder, {question: answer for question, answer in given.items() if answer})
+    typer.echo(f"{folder}: made; next:\n  cd {folder}\n  pip install -e '.[test]'\n  pytest")
+
+
+def _copy(folder: Path, answers: dict[str, str]) -> None:
+    try:
+        from copier import run_copy
+    except ImportError as error:  # an extra: a controller's image needs no template engine
+        raise ConfigError("plugins new", INSTALL) from error
+    major, minor, *_ = __version__.split(".")
+    versions = {"tidegate": f"{major}.{minor}", "below": f"{major}.{int(minor) + 1}"}
+    run_copy(str(TEMPLATE.resolve()), folder, data={**answers, **versions}, defaults=True, quiet=True)

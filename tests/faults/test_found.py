@@ -1,0 +1,61 @@
+"""Histories in which something was wrong once, as compact words: `tools/faults.py --replay WORD` shows one."""
+
+from __future__ import annotations
+
+import pytest
+
+from histories.history import History
+from histories.play import play
+
+FOUND = {
+    "a restart leaves a version that gets requests a pod": (
+        "eNpFUcFuwyAM_RdLu7GJqesln7Fq2iGKKoc4FJUAApquivLvMyRbTzzbz37PZgHl3Wg0NAukHDGTfhSs0GGsiJPjaNSnv2XjKm-i"
+        "dOF3FTAxS9NQapSgaRdwOBE0cIFV_AcTrB2TU6ZQSJ3Yp58ozkYVxq5WONhbeha2GIrSz-kWNedkDb4czmhsrTbwLuULrKwRKVij"
+        "kGUOPCyQKn6jt7ZHdf02bvD3mqHZJONd4dW2skAs5tptO7E_B9mx3eCHtLXh8DgzlG_H6lVrilssy4Kb7fNAFncam737eLUeB7bJ"
+        "Y0P0U8jQjGgTcY8PxEffrLB4opx5o060cDXWgpAFWtTw3I0yiGPNm4mvz5X5UDvuaLj0UeBMsa8tbDLmV8v_GivnT6BbfwEHjKkh"
+    ),
+    "an abort behind a slow router waits until it is in force": (
+        "eNpdUcFu2zAM_Ree1cLrmh18K9BzDy2GHgIjYCTGUSNLgiQ7CwL_e0kp2YCdTIqP7z0-X0EHf7Aj9FfIJWGh8SK1Ro-pVvx4OFj9"
+        "HuZifcVNlI_8XRWQGalVE-NHMoKiDP32Ch4nnsERVvW3mWAdGJwLxQbiLXfJNlchmqLD-_q9e2ub-kj6JNvCFnHOogtmZsc2eOg3"
+        "6zqom-sPSovVdatdIYq4d_Rv0HoQ338-5iRXdLX57XFB6-q0_8FqkCg6q5Fd_WSeSFqEYwpjopxfCY2znpk5RiMYpvl_-LIPqUBf"
+        "0kxMF5zboz59Wm_CWbgSLTbzEfkuKBkmSWHbola3z6-uG9S2ha6Af4aIgOoGvjwGkxsZmstOjDx29exxpCR999hJ8i2BnSGHl9uz"
+        "gnNIJxfQcDBQ7U-R_R7QZeKdEKml3CxlKoXDESd2wmpleartGW0B9byReqG058nX7E8P7KLMuULuy8P6DSnP2I0="
+    ),
+    "a share that only one of two routers took is known": (
+        "eNqdUj2P2zAM_S8CugmFD4cAbeYbOrQ3XFB0CIwDI9G2cPqCJDsNgvz3kpLdXtqtk_jxSL1H8ipU8IMZxf4qcklQcLywrcBDqhYF"
+        "h8GolzAX4yvOYZ7ovUmBesRmOcKPqBmFWeyPV-HBUU5M4iZ_O07cegLngrGBMpYfaMapiP2uY-A_AeprL9nkSgVdtLB9sHnPrbea"
+        "UL1xf66KMOfK7N7p5SrsgGkxqpY1oUwKThb_JJovWNrPw5xYqHjoug8t8t3DAsZWyL7bqr9hAQ0FmCx4HwoUE3zlnoJ915V4_Ycy"
+        "qjmFVA4KLD6Fs39CCySFNqipcEcs7jIvuJhM_381ztA8O_40YbRGAcEfCR5RVW4r8IvJJaTLin9gOO8zMatjW7tcn66Xx7Z-Kegs"
+        "EubMQRpwDLoJRtCXVzK7j7s6n3HE1PyOb6AN-lUz0zUsxTmkNxtAk2pqHFNwkZiUNCOVhIhpGyjxoVMpNEomohJUbjAQWyE_N3oO"
+        "wZ8nw0v8RG7TIuRGe6D98UX3jDUOanB5rA3f9V73iH_HF0wnKpi9Dnep_vYL1dQjJA=="
+    ),
+    "a scale step to nothing waits for the weight to go": (
+        "eNp1UsFuwjAM_RefKxTY2IHrOOywA6KadkAVMqlborVJlYSyCvXfZzeMMWk7xX5-Tt577QW0s5WpYXWBED1GqgepNVr0U8VgVRm9"
+        "dado7MRrKRz5HDNomVVTKTMKsNpdwGJLsIIjjNmtaWEsmBwidYkUKL6TqY8RVnOlhPkn8jxpyDU2JM966hqjka9Q478738hiORYZ"
+        "dKx445JqqXPyvdGiSTpggvsFCnWy9ZmffM3QfGreLPZoGjyIEMWQsRtXhg35bdKUkzzJFkXr2p3tmhocttSbYJx9Na0Rkaz6zoTQ"
+        "O9LJWSK-mBCdH258pkuyXlLbpdiz66EKscci0j6Ww57Lh5mSnLGuyUuvZkqCTwb3pYi6whmcnf9oHJbs29lw0ppCkES8azt-PfoT"
+        "8a7riH8K1pY0cMKRQyiyHZiWPz0v9IupPSNrZllc9uQPPMCD8_F-NlML6aaQIHv6mTwu79Y8sYHfi1Jqj5N9rDgQyOYqwdcLimL8"
+        "AnDy7vk="
+    ),
+    "labels do not move a share to a version without pods": (
+        "eNpdkcFOwzAMht_FErcydWO77IbgCSiIw1RNXuO2gbSpknRlmvru2ElhiFMT--_vz3-uUNm-1g3sr-CDw0DNRc4V9ujiiYt1rasX"
+        "OwbdR11HvuXvnAGphtKpY31DSlTkYX-4Qo8d96CFOfu9dDCXov16TabvpJs2wH6d5zmb-EBD-tlTeIoERYVGRsC0SDe7fBaTBFiQ"
+        "O-tKrBdgMcGToVsj3SGOLUYnwMDz7lLlrcczahMl-zwDdWFUXRXJJA0PbqSZ8RwNRlfIhDseM1AlXIOzjSPvnwmV0T0P5kAVax7Y"
+        "7X_z8WRdWAzZT8JysvAhZZotn7zMDinbDDhzcZAibz1Ysb4yCqrLkY_5ahdXbhpy6R6DTNsfFRlcZEwzWfdpLCoOACJbNzBMjcYL"
+        "jR2In1_b_gcI-6nVktyGaXSHEeeE6v68hVII-ZEC98s_bW_sFPtcm1CHZZePsRsg2-a38nq1Kcv5G_y31eI="
+    ),
+    "an aborted version's label moves once and stays": (
+        "eNpdUstu4zAM_BeevYGdtpfcit3DnoqiQR9AYRSMzNhCZcmQZKdB4H8vKSVpmpNEajjDGegAytmtbmF1gBA9Rmr3cldo0acbN7db"
+        "rZ7cGLVNuJ5Cx-dcQM-olhp5owCr9wNY7AlW0MFcnIse5prBIdKQQYHiK-m2i7CqSgFy4z9hQz4xicaZR0Si6tJclzAP-emNn3Lj"
+        "Bc2YhugLFXPCHmZWPBKflO5OSn-TtbVCk4Y8DUYr5M1ueKqAgV0-uuxU7mvyk1aiKBWLDu5XU6Apiq_16FtuVal4tjihNrgRlZKX"
+        "uRTiMAZSScG71lMI_9iJ0ZbuN87zstGPJCMSh5fQ3nPqxfGoatnUNSE7wGb_IbyLUmLGtiUvdbkoJfe860dDBvfHdgE75z-Nw4Yt"
+        "iCfv-uFH1w3EX0E7m6U5tMg26kK2QLvrNFdFteRa9_wBmGCDzZ_pFuprTMn1RH7DkNEOOAbKmNPctEy0FwrZ89kpuM_U3qGOUJRy"
+        "bTxqK7PV9exRCVOIV29bHA0zgHGBj-UF56Jc1vX8DYmdAwc="
+    ),
+}
+
+
+@pytest.mark.parametrize("what", FOUND)
+def test_what_was_found_once_stays_mended(what: str) -> None:
+    played = play(History.read(FOUND[what]))
+    assert [str(violation) for violation in played.violations] == []
