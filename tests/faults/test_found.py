@@ -52,6 +52,19 @@ FOUND = {
         "iCfv-uFH1w3EX0E7m6U5tMg26kK2QLvrNFdFteRa9_wBmGCDzZ_pFuprTMn1RH7DkNEOOAbKmNPctEy0FwrZ89kpuM_U3qGOUJRy"
         "bTxqK7PV9exRCVOIV29bHA0zgHGBj-UF56Jc1vX8DYmdAwc="
     ),
+    "a canary keeps its pods while stable is short of its share": (
+        "eNpdUctuwyAQ_Jc9o8iJ2os_ooqaVjlEVrTFG4yCDQKS1or8792FpFV7AfY1OzPcQPvpZA20N0g5YiYzy1vjhLG8OHk6Wf3qL9lO"
+        "pY96Q3wvCkbuMtRLjRK0hxtMOHINBljUTzDC0nFzyhRqU6K8J2uGDO26aaSTcdycbCoLaQwOH4CP6KVi6YH0WfBk6g_Ov8TmeenU"
+        "XcaO4tXqMl5lCRn8cPRbqDGIpK_3Ca9oXUm0jYJIwVmN2-hNpJTeBj4H7_pCdg4yvvV94uEruguHG1bbz6ze6l3do1GwcrwQE38A"
+        "ssAnZhJIVzej2BhF9qF6rIAdl5Wgmo7VBNlSPgqNoXjkYL1qxNqq49iTw1nSzYp5f_p4dh6ZJzBUiH4M-U5CgQ_Ev239VPexc5kp"
+        "dt3yDSJ7t1A="
+    ),
+    "a version that a slow router still knows by its former role keeps its pods": (
+        "eNpNkM2OhCAQhN-lz6xRk7n4GLuHPRgyYbBVsvwFGM3E8O7biNmdE11QxVdwgHR2VgsMB8QURMLlVWYprAjnRJvzrOSneyZlT5_B"
+        "uNKaGeC0YJ0M-RecigsjDOMBVhg6gxUy-xMGMidzTOirKWL6RrWsCYb-ljm7uF8YNiVL4upRMuKh8f-gash0XUCvlRR0Y08-j7JW"
+        "CqVLKJyxVmbX0nE21uoM6EkBYwTWcqJ7N8UajhV0n1CL150226ZlsLvwo52YiE9ZH5zx1HwWOiJlnEf6QOVsZdLbEjUsMIPC7qsi"
+        "xbqetDLipG8dcP6u-9O-C5WoUdP2RW0YHhfNJfyYn1q_ubqm5zz_AsImlw4="
+    ),
 }
 
 

@@ -9,7 +9,7 @@ from random import Random
 from typing import Any
 
 from tidegate.machine.observed import Door
-from tidegate.simulation import INGRESS, MESH, Cluster, PodBehaviour, Router, Setting
+from tidegate.simulation import INGRESS, MESH, SUBSETS, Cluster, PodBehaviour, Router, Setting
 
 Json = Any
 LABELS = {"app": "demo"}
@@ -17,6 +17,7 @@ MATCH = [{"headerName": "X", "headerValue": {"exact": "y"}}]
 # Options with which pods go sooner than the 30 s that a router without VERIFY is promised.
 HASTY = {"scaleDownDelaySeconds", "abortScaleDownDelaySeconds", "scaleDownDelayRevisionLimit", "dynamicStableScale"}
 ALL_DOORS = frozenset(Door)
+ROUTERS = {"mesh": MESH, "subsets": SUBSETS, "ingress": INGRESS}
 PROMPT = PodBehaviour(ready_s=0.0, sync_s=0.01)
 
 
@@ -27,7 +28,7 @@ class Config:
     strategy: Mapping[str, Json]
     replicas: int | None = 4
     spec: Mapping[str, Json] = field(default_factory=dict)
-    routers: Sequence[Sequence[Json]] = ()  # (name, "mesh" or "ingress", delay in seconds)
+    routers: Sequence[Sequence[Json]] = ()  # (name, a key of ROUTERS, delay in seconds)
     pods: Mapping[str, Json] = field(default_factory=dict)
     service_delay_s: float = 0.0
     workload: str = ""  # scaleDown of a workloadRef, "" for none
@@ -82,7 +83,7 @@ def cluster_of(config: Config) -> Cluster:
         workload = {"kind": "Deployment", "metadata": {"name": "work"}, "spec": spec}
     return Cluster(
         manifest(config),
-        routers=[Router(name, MESH if kind == "mesh" else INGRESS, delay) for name, kind, delay in config.routers],
+        routers=[Router(name, ROUTERS[kind], delay) for name, kind, delay in config.routers],
         pods=PROMPT if config.prompt else PodBehaviour(**config.pods),
         workload=workload,
         setting=Setting(config.service_delay_s, doors=ALL_DOORS),
@@ -117,7 +118,7 @@ def _drawn(random: Random) -> Config:
     canary = _routed(random, kind, routers)
     if lowers(canary) or HASTY & set(canary):
         # A router that cannot tell what is in force is promised no more than the delays that the spec gives it.
-        routers = [(name, each, delay if each == "mesh" else 0) for name, each, delay in routers]
+        routers = [(name, each, delay if each != "ingress" else 0) for name, each, delay in routers]
     return Config({"canary": canary}, replicas, spec, routers, pods, 0.0, workload)
 
 
@@ -196,17 +197,21 @@ def _routers(random: Random, kind: str) -> list[tuple[str, str, int]]:
     ingress = ("edge", "ingress", random.choice((0, 0, 1, 30)))
     if kind == "ping-pong":
         return [mesh]
+    if random.random() < 0.15:
+        return [("mesh", "subsets", mesh[2])]
     return random.choice(([mesh], [mesh], [ingress], [mesh, ingress]))
 
 
 def _routed(random: Random, kind: str, routers: Sequence[tuple[str, str, int]]) -> dict[str, Json]:
     total = 1000 if random.random() < 0.1 else 100
-    mesh_only = all(each == "mesh" for _, each, _ in routers)
+    mesh_only = all(each != "ingress" for _, each, _ in routers)
     routing: dict[str, Json] = {name: {} for name, _, _ in routers}
     routing["managedRoutes"] = [{"name": "h"}, {"name": "m"}]
     if total != 100:
         routing["maxTrafficWeight"] = total
     services: dict[str, Json] = {"canaryService": "canary", "stableService": "stable"}
+    if routers[0][1] == "subsets":
+        services = {}
     if kind == "ping-pong":
         services = {"pingPong": {"pingService": "ping", "pongService": "pong"}}
     canary: dict[str, Json] = {

@@ -18,15 +18,15 @@ for moment in cluster.history:     # every pass: ms, situation, phase, step, siz
 cluster.status, cluster.phase, cluster.sizes(), cluster.weights(), cluster.seconds
 ```
 
-`Router("mesh")` selects pods by revision and tells whether weights are in force; `Router("ingress", can=INGRESS)` selects by
-Service and does not. Services that the Rollout names are made up unless `services` says otherwise.
+`Router("mesh")` selects pods by revision and tells whether weights are in force; `can=SUBSETS` does so without Services;
+`Router("ingress", can=INGRESS)` selects by Service and tells nothing. Services that the Rollout names are made up unless `services` says otherwise.
 """
 
 from tidegate.simulation.cluster import Cluster, Endless, Moment, Setting, Watcher
 from tidegate.simulation.controller import Pass
 from tidegate.simulation.faults import Fault
 from tidegate.simulation.pods import PodBehaviour
-from tidegate.simulation.routing import INGRESS, MESH, Backend, Router
+from tidegate.simulation.routing import INGRESS, MESH, SUBSETS, Backend, Router
 
 __all__ = [
     # the cluster and how it is set up
@@ -34,6 +34,7 @@ __all__ = [
     "PodBehaviour",
     "Router",
     "MESH",
+    "SUBSETS",
     "INGRESS",
     "Setting",
     # what is seen of it

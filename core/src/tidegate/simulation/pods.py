@@ -130,7 +130,7 @@ class Pods:
         """Write the counts; minReadySeconds may make them due again later."""
         standing, min_ready_s = self.of(replica_set), replica_set["spec"].get("minReadySeconds", 0)
         available = sum(1 for pod in standing if self.available(pod, min_ready_s))
-        if available >= replica_set["spec"]["replicas"]:
+        if available >= replica_set["spec"]["replicas"] > 0:
             self.hurt.discard(replica_set["metadata"]["labels"].get(names.POD_HASH, ""))
         status = {
             "replicas": len(standing),

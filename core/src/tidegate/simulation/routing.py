@@ -11,7 +11,8 @@ from tidegate.machine.traffic import Capability, Hashes, Verdict, Weights
 from tidegate.simulation.pods import Pods
 from tidegate.simulation.timeline import Timeline
 
-MESH = frozenset(Capability) - {Capability.NO_SERVICES}
+SUBSETS = frozenset(Capability) - {Capability.SERVICES_FIRST}
+MESH = SUBSETS - {Capability.NO_SERVICES}
 INGRESS = frozenset({Capability.WEIGHTS, Capability.TOTAL})
 
 

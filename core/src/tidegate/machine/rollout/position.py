@@ -69,12 +69,16 @@ def _still_needed(case: Case) -> int:
     """Pods that the share needs which routers still send to the new version; one where a scale step wants fewer, but some."""
     if case.new is None or full(case):
         return 0
-    if unverified(case) and case.carried_hash == case.new.pod_hash:
-        return case.new.spec_replicas  # the router may still send a former, larger share
+    if unverified(case):
+        return case.new.spec_replicas  # the router may still send a former, larger share, or that of a former role
     if case.carried_by(case.new) == 0:
         return 0
     sized = canary_scale(case) is not None and _routed_new(case) > 0
     needed = 1 if sized else pods_for(case, case.recorded_weight)
+    if (
+        case.dynamic and not sized and case.stable is not None
+    ):  # a threshold may have let the weight go before stable was whole
+        needed = max(needed, case.bounds.floor - case.stable.available)
     return min(case.new.spec_replicas, needed)
 
 
