@@ -1,6 +1,6 @@
 # Each target is one line; the work is in tools/. `make setup` runs first everywhere and is quick when nothing changed.
 # PYTHON=python3.12 chooses the interpreter for a new environment; ARGS='...' is handed on.
-.PHONY: mutants demo test check docs bench dist faults setup constraints clean control-plane
+.PHONY: mutants demo test check docs bench dist faults fuzz setup constraints clean control-plane
 .NOTPARALLEL:
 
 TIMED = @.venv/bin/python tools/timed.py
@@ -13,6 +13,7 @@ mutants: setup       ; $(TIMED) mutants .venv/bin/python tools/mutants.py $(ARGS
 bench: setup         ; $(TIMED) bench .venv/bin/python benchmarks/bench.py $(ARGS)
 dist: setup          ; $(TIMED) dist .venv/bin/python tools/dist.py $(ARGS)
 faults: setup        ; $(TIMED) faults .venv/bin/python tools/faults.py $(ARGS)
+fuzz: setup          ; $(TIMED) fuzz .venv/bin/python tools/fuzz_expressions.py $(ARGS)
 setup:               ; @PYTHON='$(PYTHON)' sh tools/setup.sh
 constraints: setup   ; $(TIMED) constraints .venv/bin/python tools/constraints.py
 control-plane: setup ; $(TIMED) control-plane sh tests/cluster/controlplane/build.sh $(ARGS)

@@ -86,3 +86,16 @@ def test_a_run_that_is_being_deleted_is_left_alone(course: Build) -> None:
     run = course({})
     run.metadata = {"deletionTimestamp": "2026-01-01T12:00:00Z"}
     assert run.plan().actions == ()
+
+
+def test_a_rule_that_would_backtrack_for_ever_is_matched_in_linear_time(course: Build, metric: Build) -> None:
+    names = [metric("a" * 5000 + "b"), metric("m")]
+    run = course(names, dryRun=[{"metricName": "^(a|aa)+$|m"}]).play()
+    assert [result.get("dryRun") for result in run.status["metricResults"]] == [None, True]
+
+
+@pytest.mark.parametrize("text", ["\ud800", "\x00", "a" * 10_000, "{{", "${}", "%s"])
+def test_odd_texts_anywhere_in_a_spec_end_in_a_phase(course: Build, metric: Build, text: str) -> None:
+    spec = {"args": [{"name": text, "value": text}], "dryRun": [{"metricName": text}]}
+    odd = metric(text, interval=text, count=text, failureLimit=text)
+    assert course([odd], {text: "S"}, **spec).step().phase == "Error"

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from tidegate.api.analysis import Measurement
-from tidegate.machine.analysis.acts import Collect, Cut, Measure
+from tidegate.machine.analysis.acts import Collect, Cut, Measure, Measured
+from tidegate.machine.plan import Result
 
 Build = Callable[..., Any]
 
@@ -139,7 +140,7 @@ def test_row_7_a_run_of_dry_metrics_alone_is_successful(course: Build, metric: B
     run = course([metric("bad"), metric("broken")], {"bad": "F", "broken": "E"}, dryRun=rules).play()
     assert (run.phase, run.status.get("message")) == ("Successful", None)
     assert run.status["dryRunSummary"] == {"count": 2, "failed": 1, "error": 1}
-    assert run.status["runSummary"] == {}
+    assert "runSummary" not in run.status
     assert run.result("bad")["dryRun"] is True
     assert run.result("bad")["message"] == "Metric assessed Failed due to failed (1) > failureLimit (0)"
 
@@ -290,3 +291,23 @@ def test_a_run_that_is_over_is_never_measured_again(course: Build) -> None:
     run.spec["metrics"][0]["count"] = 5
     run.wait(1000).step()
     assert (run.status, len(run.calls)) == (before, 1)
+
+
+def test_a_measurement_that_is_held_up_is_tried_again_a_second_later_and_counts_nothing(course: Build) -> None:
+    run = course({})
+    (action,) = run.plan().actions
+    settled = run.plan().conclude([Measured(action, Result.PENDING, message="10 a second are allowed")])
+    assert (settled.wake_at - run.now, settled.error) == (timedelta(seconds=1), "")
+    assert "metricResults" not in settled.status
+
+
+def test_what_was_measured_is_kept_although_another_measurement_failed_to_be_taken(
+    course: Build, metric: Build
+) -> None:
+    run = course([metric("a"), metric("b")])
+    good, bad = run.plan().actions
+    outcomes = [run._performed(good), Measured(bad, Result.FAILED, message="no answer from the API server")]
+    settled = run.plan().conclude(outcomes)
+    assert settled.error == "no answer from the API server"
+    assert [result["name"] for result in settled.status["metricResults"]] == ["a"]
+    assert settled.status["phase"] == "Running"

@@ -16,6 +16,7 @@ from tidegate.machine.analysis.acts import Measure, Measured, Measuring, Resume
 from tidegate.machine.analysis.decide import RunSeen, decide
 from tidegate.machine.analysis.late import Late
 from tidegate.machine.analysis.verdicts import Reading, failed_measurement, measurement_of
+from tidegate.machine.expr.conditions import holds
 from tidegate.machine.plan import Outcome
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -69,10 +70,6 @@ def manager() -> pluggy.PluginManager:
     return manager
 
 
-def holds(condition: str, result: float) -> bool:
-    return result >= float(condition)
-
-
 def performed(manager: pluggy.PluginManager, run: AnalysisRun, action: Measuring, now: datetime) -> Measured:
     """What the runtime does for one action, in short: resolve late, ask, judge, hide."""
     late = Late.of(run, {"sea": {"height": "rising"}})
@@ -93,7 +90,7 @@ def a_run(height: str, **status: object) -> AnalysisRun:
     source = {"secretKeyRef": {"name": "sea", "key": "height"}}
     spec = {
         "args": [{"name": "secret", "valueFrom": source}],
-        "metrics": [{"name": "water", "successCondition": "2", "provider": {"tide": {"height": height}}}],
+        "metrics": [{"name": "water", "successCondition": "result >= 2", "provider": {"tide": {"height": height}}}],
     }
     return AnalysisRun.read({"metadata": {"name": "r", "uid": "r-1"}, "spec": spec, "status": status})
 

@@ -2,6 +2,10 @@
 
 The actions of one plan are independent of one another: those of different metrics may be carried out at the same time,
 the collection of a metric's leftovers behind its measurement.
+
+Who carries out a `Measuring` reads the Secrets that `late.secret_refs` names, makes a `Late` of them (its Unusable is the
+outcome's `unresolved`), takes `Late.metric(index)`, asks the provider, makes a measurement with
+`verdicts.measurement_of` or `failed_measurement`, hides it with `Late.hidden`, and gives it back in a `Measured`.
 """
 
 from __future__ import annotations

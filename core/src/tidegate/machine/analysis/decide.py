@@ -23,8 +23,10 @@ from tidegate.machine.analysis.rules import dry_names, kept
 from tidegate.machine.analysis.serial import wire
 from tidegate.machine.analysis.timing import Turn, acts
 from tidegate.machine.analysis.validation import require_valid
-from tidegate.machine.moments import rounded_up
+from tidegate.machine.moments import later, rounded_up
 from tidegate.machine.plan import Outcome, Plan, Result, Settled
+
+HELD_UP_S = 1.0  # after which a measurement that could not be taken is tried again (a rate limit); chosen by feel
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +123,7 @@ def _concluded(course: Course, outcomes: Sequence[Outcome]) -> Settled:
     now = max([course.seen.now, *(moment for outcome in measured for moment in _moments(outcome))])
     before = course.seen.run.status
     gathered = before.model_copy(update={"metric_results": _gathered(course, measured, now)})
-    error = "; ".join(dict.fromkeys(o.message for o in outcomes if o.result is not Result.DONE and o.message))
+    error = "; ".join(dict.fromkeys(o.message for o in outcomes if o.result is Result.FAILED))
     unresolved = next((outcome.unresolved for outcome in measured if outcome.unresolved), "")
     if unresolved:
         text = f"Unable to resolve metric arguments: {unresolved}"
@@ -131,7 +133,10 @@ def _concluded(course: Course, outcomes: Sequence[Outcome]) -> Settled:
     events = list(found.events)
     if after.phase in COMPLETED:
         events.append(_ended(after.phase))
-    return Settled(wire(after), tuple(events), _wake(course, after, now), error)
+    wake = _wake(course, after, now)
+    if wake is not None and any(outcome.result is Result.PENDING for outcome in outcomes):
+        wake = max(wake, later(now, HELD_UP_S))
+    return Settled(wire(after), tuple(events), wake, error)
 
 
 def _moments(outcome: Measured) -> list[datetime]:

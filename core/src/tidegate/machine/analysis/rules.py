@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 
 from tidegate.api.analysis import DryRun, MeasurementRetention
 from tidegate.machine.analysis.faults import Unusable
+from tidegate.machine.expr.faults import Failure
+from tidegate.machine.expr.patterns import matches
 
 DEFAULT_KEPT = 10  # argo-rollouts analysis/analysis.go, DefaultMeasurementHistoryLimit
-LONGEST_RULE = 512  # characters, chosen by feel: a rule names a metric
 
 
 def dry_names(rules: Sequence[DryRun], names: Sequence[str]) -> frozenset[str]:
@@ -30,10 +30,9 @@ def kept(rules: Sequence[MeasurementRetention], names: Sequence[str]) -> Mapping
 def _picked(rule: str, names: Iterable[str], where: str) -> list[str]:
     """A rule that is no expression picks nothing, and says the same."""
     try:
-        pattern = re.compile(rule) if len(rule) <= LONGEST_RULE else None
-    except (re.error, RecursionError, OverflowError):
-        pattern = None
-    found = [name for name in names if pattern is not None and pattern.search(name)]
+        found = [name for name in names if matches(name, rule)]
+    except (Failure, UnicodeEncodeError):
+        found = []
     if not found:
         raise Unusable(f"{where}: Rule didn't match any metric name(s)")
     return found

@@ -8,11 +8,10 @@ from tidegate.api.analysis import AnalysisRunStatus
 
 
 def wire(status: AnalysisRunStatus) -> dict[str, Any]:
-    """The whole status. Summaries stand, if empty, once the run has been assessed."""
+    """The whole status. Once the run has been assessed there is a summary of dry metrics, if an empty one."""
     dumped: dict[str, Any] = status.model_dump(mode="json", by_alias=True, exclude_none=True)
     cleaned = {key: value for key, item in dumped.items() if (value := without_zeros(item)) is not None}
     if status.started_at is not None:
-        cleaned.setdefault("runSummary", {})
         cleaned.setdefault("dryRunSummary", {})
     return cleaned
 

@@ -13,6 +13,7 @@ from tidegate.api.steps import AnalysisTemplateRef
 from tidegate.machine.analysis.faults import Unusable
 
 Key = tuple[bool, str]  # cluster-wide, name
+LONGEST_PATH = 100  # chosen by feel: far beyond what anybody writes, far below Python's own limit
 
 
 class Missing(Unusable):
@@ -72,7 +73,7 @@ class _Walk:
     found: dict[Key, AnalysisTemplate] = field(default_factory=dict)
 
     def visit(self, key: Key, path: tuple[Key, ...]) -> None:
-        """Depth first; iterative enough: a path is never longer than there are templates, each in it once."""
+        """Take a template and all that it leads to, depth first; `path` are the templates that lead to it."""
         if key in path:
             # differs: the reference follows a circle without end.
             circle = " -> ".join(name for _, name in (*path[path.index(key) :], key))
@@ -87,9 +88,6 @@ class _Walk:
         self.found[key] = template
         for inner in keys(template.spec.templates):
             self.visit(inner, (*path, key))
-
-
-LONGEST_PATH = 100  # chosen by feel: far beyond what anybody writes, far below Python's own limit
 
 
 def merged(
@@ -160,11 +158,6 @@ def supplied(declared: Sequence[Argument], given: Sequence[Argument]) -> list[Ar
         if arg.value is None and arg.value_from is None:
             raise Unusable(f"args.{arg.name} was not resolved")
     return result
-
-
-def metric_names(spec: AnalysisTemplateSpec) -> list[str]:
-    """The names of a template's metrics, as written."""
-    return [metric.name for metric in spec.metrics]
 
 
 def endless(metric: Metric) -> bool:
