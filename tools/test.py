@@ -19,8 +19,8 @@ def coverage(*arguments: str) -> subprocess.CompletedProcess[bytes]:
     return subprocess.run([sys.executable, "-m", "coverage", *arguments], cwd=ROOT, check=False)
 
 
-# Folders that play many scenarios at once in real time, each with the number of its workers: one for a world.
-PLAYED = {"tests/cluster": "2", "tests/compat": "2"}
+# Folders that play many scenarios at once in real time, each with the number of its workers: one for a world or a town.
+PLAYED = {"tests/cluster": "2", "tests/compat": "2", "tests/routers": "2"}
 
 
 def main() -> int:

@@ -9,6 +9,7 @@ import yaml
 
 from tidegate_sandbox import crds
 from tidegate_sandbox.contracts import Manifest
+from tidegate_sandbox.conversion import as_served, as_stored
 from tidegate_sandbox.errors import AlreadyExists, BadRequest, Conflict, NotFound, StartError
 from tidegate_sandbox.kinds import Resource
 from tidegate_sandbox.preparation import WriteOptions, schema_of
@@ -97,7 +98,10 @@ def _written(registry: Registry, resource: Resource, namespace: str, manifest: M
     if resource.key == crds.KEY and live is None:
         # Ownership of thousands of schema fields is of no use to anybody and costs most of the time.
         return registry.create(resource, manifest)
-    merged = copied(server_side_apply(live, copied(manifest), write, schema_of(resource), force=True))
+    # The object is stored in one version and applied in the manifest's own: that is the one the two are compared in.
+    served = None if live is None else as_served(resource, live)
+    merged = copied(server_side_apply(served, copied(manifest), write, schema_of(resource), force=True))
+    stored = as_stored(resource, merged)
     if live is None:
-        return registry.create(resource, merged, options)
-    return registry.update(resource, merged, options)
+        return registry.create(registry.kinds.written(resource), stored, options)
+    return registry.update(registry.kinds.written(resource), stored, options)

@@ -6,6 +6,7 @@ import threading
 from collections import Counter, deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from math import inf
 from typing import NamedTuple
 
 from tidegate_sandbox.dataplane.statistics import within
@@ -130,12 +131,12 @@ class Tally:
             errors = tuple(self._errors)
             return Counts(self._total, dict(self._versions), dict(self._statuses), self._failures, errors)
 
-    def since(self, moment: float) -> Counts:
-        """Requests sent at or after `moment` (time.monotonic) that have been answered by now."""
+    def since(self, moment: float, until: float = inf) -> Counts:
+        """Requests sent at or after `moment` and before `until` (time.monotonic) that have been answered by now."""
         with self.grown:
             recent = list(self._recent)
             complete = len(recent) == self._total or recent[0].sent_at < moment
-        return counted((answer for answer in recent if answer.sent_at >= moment), complete)
+        return counted((answer for answer in recent if moment <= answer.sent_at < until), complete)
 
     def seconds(self) -> tuple[Second, ...]:
         with self.grown:

@@ -13,6 +13,7 @@ import time
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from math import inf
 from urllib.parse import SplitResult, urlsplit
 
 from tidegate_sandbox.dataplane.counts import NO_VERSION, Answer, Counts, Snapshot, Tally
@@ -102,9 +103,9 @@ class Load:
         elapsed = now - self._started_at if self._started_at else 0.0
         return Snapshot(self._tally.all(), self._tally.seconds(), elapsed, len(self._under_way), self._dropped)
 
-    def window(self, since: float) -> Counts:
-        """What became of the requests sent at or after `since` (from `mark`, or a plane's `Split.since`)."""
-        return self._tally.since(since)
+    def window(self, since: float, until: float = inf) -> Counts:
+        """What became of the requests sent at or after `since` (from `mark`, or a plane's `Split.since`), before `until`."""
+        return self._tally.since(since, until)
 
     def share(self, version: str, since: float = 0.0) -> float:
         """The part of the answers since then that came from `version`, 0 to 1."""
