@@ -668,6 +668,37 @@ def test_the_broken_router_is_caught(
         run(a_case(router), **arguments)
 
 
+def among_strangers(router: type[TrafficRouter[Any]], where: str) -> TrafficCase:
+    """A case with two Services that the router does not read, one of which bears the name of its Apex."""
+    case = a_case(router)
+    strangers = [
+        {"apiVersion": "v1", "kind": "Service", "metadata": {"name": name}, "spec": {"ports": [{"port": 80}]}}
+        for name in ("web", "other")
+    ]
+    both = [*strangers, *case.manifests] if where == "before" else [*case.manifests, *strangers]
+    return replace(case, manifests=both)
+
+
+@pytest.mark.parametrize("where", ["before", "behind"])
+@pytest.mark.parametrize(
+    "check",
+    [
+        "test_what_others_wrote_is_kept",
+        "test_a_conflict_is_overcome",
+        "test_unknown_fields_are_kept_byte_for_byte",
+    ],
+)
+def test_objects_that_the_router_does_not_read_are_no_fault_of_it(check: str, where: str) -> None:
+    getattr(TrafficConformance(), check)(among_strangers(Good, where))
+
+
+@pytest.mark.parametrize("where", ["before", "behind"])
+def test_a_lost_field_is_seen_beside_a_namesake_of_another_kind(where: str) -> None:
+    anew = type("Anew", (Good,), {"set_weights": makes_entries_anew})
+    with pytest.raises(AssertionError, match=r"lost on .*Apex"):
+        TrafficConformance().test_unknown_fields_are_kept_byte_for_byte(among_strangers(anew, where))
+
+
 def test_every_check_has_a_router_that_breaks_it() -> None:
     checks = {
         name for name, _ in inspect.getmembers(TrafficConformance, inspect.isfunction) if name.startswith("test_")

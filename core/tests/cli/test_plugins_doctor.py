@@ -259,3 +259,15 @@ def test_rbac_grants_the_secrets_of_one_namespace_where_a_router_may_live_elsewh
     assert [item["kind"] for item in listed["items"]] == ["ClusterRole", "Role"]
     installed(tidal=type("Near", (Tidal,), {"remote": ""}))
     assert [each["kind"] for each in yaml.safe_load_all(run("plugins", "rbac").stdout)] == ["ClusterRole"]
+
+
+def test_the_installation_grants_the_secrets_that_rbac_prints(run: Run, installed: Callable[..., None]) -> None:
+    installed(tidal=Tidal)
+    _, printed = yaml.safe_load_all(run("plugins", "rbac", "-n", "tidegate").stdout)
+    objects = list(yaml.safe_load_all((Path(__file__).parents[3] / "deploy" / "rbac.yaml").read_text()))
+    (role,) = [each for each in objects if each["kind"] == "Role" and each["rules"] == printed["rules"]]
+    assert role["metadata"]["namespace"] == printed["metadata"]["namespace"]
+    bound = [each for each in objects if each["kind"] == "RoleBinding"]
+    assert role["metadata"]["name"] in [each["roleRef"]["name"] for each in bound]
+    cluster_wide = [rule["resources"] for each in objects if each["kind"] == "ClusterRole" for rule in each["rules"]]
+    assert ["secrets"] not in cluster_wide

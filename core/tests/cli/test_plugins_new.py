@@ -44,7 +44,10 @@ def tool(folder: Path, *arguments: str) -> str:
     return done.stdout + done.stderr if done.returncode else ""
 
 
-HTTP_PROXY = ("--group", "projectcontour.io", "--kind", "HTTPProxy", "--plural", "httpproxies")
+HTTP_PROXY = (
+    *("--group", "projectcontour.io", "--kind", "HTTPProxy", "--plural", "httpproxies"),
+    *("--field", "httpProxy"),
+)
 
 
 @pytest.mark.parametrize("arguments", [("mesh",), ("edge-proxy", *HTTP_PROXY)], ids=["defaults", "of-a-known-kind"])
@@ -69,6 +72,47 @@ def test_the_package_asks_for_the_tidegate_that_made_it(made: Made) -> None:
     major, minor, *_ = version("tidegate").split(".")
     needed = tomllib.loads((made("mesh") / "pyproject.toml").read_text())["project"]["dependencies"]
     assert f"tidegate>={major}.{minor},<{major}.{int(minor) + 1}" in needed
+
+
+def test_the_field_that_names_the_object_is_the_one_that_was_asked_for(made: Made) -> None:
+    folder = made("edge-proxy", *HTTP_PROXY)
+    assert 'alias="httpProxy"' in (folder / "src/tidegate_edge_proxy/router.py").read_text()
+    for page in ("README.md", "examples/rollout.yaml"):
+        text = (folder / page).read_text()
+        assert "httpProxy: web" in text
+        assert "route: web" not in text
+
+
+@pytest.mark.parametrize("field", ["HttpProxy", "http-proxy", "http_proxy", "1st", ""])
+def test_a_field_that_no_config_has_is_refused(run: Callable[..., Result], tmp_path: Path, field: str) -> None:
+    result = run("mesh", "--into", tmp_path / "made", "--field", field)
+    assert isinstance(result.exception, ConfigError)
+    assert "is no name for a field" in str(result.exception)
+    assert not (tmp_path / "made").exists()
+
+
+@pytest.mark.parametrize(
+    ("kind", "spoken"),
+    [
+        ("HTTPProxy", "an HTTPProxy"),
+        ("UDPRoute", "a UDPRoute"),
+        ("IngressRoute", "an IngressRoute"),
+        ("TrafficRoute", "a TrafficRoute"),
+    ],
+)
+def test_the_kind_has_its_article(made: Made, kind: str, spoken: str) -> None:
+    folder = made("mesh", "--kind", kind)
+    assert f"writes weights into {spoken} (" in (folder / "README.md").read_text()
+    assert f"writes weights into {spoken}" in (folder / "pyproject.toml").read_text()
+
+
+def test_it_says_that_the_fields_are_invented_and_where_they_stand(run: Callable[..., Result], tmp_path: Path) -> None:
+    result = run("edge-proxy", "--into", tmp_path / "made", *HTTP_PROXY)
+    assert "The fields of the HTTPProxy in this package are invented: compare them" in result.output
+    for file in ("src/tidegate_edge_proxy/router.py", "tests/tidegate_edge_proxy_world.py"):
+        assert file in result.output.replace("\n", " ")
+        assert "# invented" in (tmp_path / "made" / file).read_text()
+    assert "# invented" in (tmp_path / "made/examples/rollout.yaml").read_text()
 
 
 def test_nothing_of_the_template_is_left_unfilled(made: Made) -> None:

@@ -206,6 +206,26 @@ def test_clean_up_leaves_what_the_spec_still_names(
     assert shares(cluster, route_kind) == {"web": 0}
 
 
+def test_clean_up_leaves_what_the_spec_still_selects_by_label(
+    facade_of: MakeFacade, routes: Any, target: AnyTarget, route_kind: Kind, make_route: MakeRoute
+) -> None:
+    facade, ours = facade_of(routes=routes), [target.owner]
+    web = make_route("web", ownerReferences=ours, labels={"team": "shop"})
+    cluster = MemoryCluster([web, make_route("admin", ownerReferences=ours, labels={"team": "bank"})])
+    facade.clean_up(NAME, target, cluster, keep=[Ref(route_kind, "", required=False, labels={"team": "shop"})])
+    assert shares(cluster, route_kind) == {"web": 0}
+
+
+def test_clean_up_keeps_nothing_for_a_selection_in_another_namespace(
+    facade_of: MakeFacade, routes: Any, target: AnyTarget, route_kind: Kind, make_route: MakeRoute
+) -> None:
+    facade, labels = facade_of(routes=routes), {"team": "shop"}
+    cluster = MemoryCluster([make_route("web", ownerReferences=[target.owner], labels=labels)])
+    elsewhere = Ref(route_kind, "", required=False, labels=labels, namespace="gateways")
+    assert facade.clean_up(NAME, target, cluster, keep=[elsewhere]).wrote
+    assert shares(cluster, route_kind) == {}
+
+
 def test_the_read_back_after_a_conflict_does_not_trust_the_stale_cache(
     facade: Facade, target: AnyTarget, cluster: MemoryCluster, route_kind: Kind
 ) -> None:
@@ -388,7 +408,8 @@ def test_c06_an_unknown_router_is_told_what_there_is_and_what_to_install(facade:
     (problem,) = facade.configure("traefik", {}, "spec.strategy.canary.trafficRouting.traefik").problems
     assert problem.text == (
         'spec.strategy.canary.trafficRouting.traefik: Invalid value: "traefik": traffic router "traefik" is configured '
-        "but no installed plugin provides it; have example.com/routes; try: pip install tidegate-traefik"
+        "but no installed plugin provides it; have example.com/routes; try: pip install tidegate-traefik "
+        "(a vendor's may be called tidegate-<vendor>-traefik)"
     )
     assert 'did you mean "example.com/routes"?' in facade.unknown("example.com/route", "x").detail
     assert facade.view("traefik", (problem,)).can == frozenset()

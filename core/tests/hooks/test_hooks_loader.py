@@ -11,7 +11,7 @@ from pydantic import BaseModel
 
 from tidegate.errors import PluginLoadError
 from tidegate.hooks import TrafficRouter, hookimpl
-from tidegate.hooks.loader import load, load_objects
+from tidegate.hooks.loader import install_hint, load, load_objects, package_for
 from tidegate.hooks.records import PluginSelection, Status
 
 Install = Callable[..., list[EntryPoint]]
@@ -79,6 +79,23 @@ def test_a_required_plugin_that_is_not_installed_names_the_package_to_install() 
 def test_an_enabled_plugin_that_is_not_installed_is_shown_as_failed() -> None:
     (record,) = load(PluginSelection(enabled=["hills"]), []).plugins
     assert (record.status, record.error) == (Status.FAILED, "not installed; try: pip install tidegate-hills")
+
+
+@pytest.mark.parametrize(
+    ("key", "package"),
+    [
+        ("hills", "tidegate-hills"),
+        ("example-labs/deepWaterAPI", "tidegate-deep-water-api"),
+        ("example.com/deep_water", "tidegate-deep-water"),
+    ],
+)
+def test_a_package_is_named_by_the_words_of_the_key(key: str, package: str) -> None:
+    assert package_for(key) == package
+
+
+def test_c06_a_package_that_bears_its_vendors_name_is_thought_of() -> None:
+    hint = "pip install tidegate-hills (a vendor's may be called tidegate-<vendor>-hills)"
+    assert install_hint("example.com/hills") == hint
 
 
 @pytest.mark.parametrize(

@@ -123,6 +123,26 @@ def test_vs7_a_mirror_route_compares_in_one_way(place: str, value: Json, shown: 
     ]
 
 
+EXACT_ONLY = RouterView("mesh", "Mesh", MESH.can - {Capability.HEADER_PREFIX, Capability.HEADER_REGEX})
+
+
+@pytest.mark.parametrize("kind", ["prefix", "regex"])
+def test_vs7_a_mirror_route_compares_headers_only_as_every_router_can(kind: str) -> None:
+    match = {"headers": {"x": {"exact": "y"}, "z": {kind: "y"}}}
+    step = {"setMirrorRoute": {"name": "early", "match": [match]}}
+    said = "SetMirrorRoute match value invalid. Mesh supports 'exact' value only"
+    assert routed(step, routers=(EXACT_ONLY,), trafficRouting=MANAGED) == [
+        f'spec.strategy.steps[0].setMirrorRoute.match[0]: Invalid value: {{"{kind}":"y"}}: {said}'
+    ]
+    assert routed(step, trafficRouting=MANAGED) == []
+
+
+@pytest.mark.parametrize("place", ["method", "path"])
+def test_vs7_how_a_mirror_route_compares_methods_and_paths_is_left_to_the_router(place: str) -> None:
+    step = {"setMirrorRoute": {"name": "early", "match": [{place: {"prefix": "y"}}]}}
+    assert routed(step, routers=(EXACT_ONLY,), trafficRouting=MANAGED) == []
+
+
 @pytest.mark.parametrize("key", ["setHeaderRoute", "setMirrorRoute"])
 def test_vs8_a_route_is_managed(key: str) -> None:
     assert routed({key: {"name": "early"}}) == [

@@ -44,9 +44,20 @@ def test_callbacks_run_in_the_order_of_their_instants(wall: WallClock) -> None:
 def test_a_cancelled_callback_does_not_run(wall: WallClock) -> None:
     ran: list[str] = []
     done = threading.Event()
-    cancel = wall.call_at(wall.now() + timedelta(milliseconds=10), lambda: ran.append("cancelled"))
-    wall.call_at(wall.now() + timedelta(milliseconds=20), done.set)
+    when = wall.now() + timedelta(milliseconds=10)
+    started, cancelled = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        started.set()
+        cancelled.wait(5)
+
+    # All timers share one thread: while it is held, none can run before it was cancelled, however slow the machine is.
+    wall.call_at(wall.now(), hold)
+    assert started.wait(5)
+    cancel = wall.call_at(when, lambda: ran.append("cancelled"))
+    wall.call_at(when + timedelta(milliseconds=1), done.set)
     cancel()
+    cancelled.set()
     assert done.wait(5)
     assert ran == []
 

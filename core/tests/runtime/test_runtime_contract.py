@@ -5,12 +5,24 @@ from __future__ import annotations
 import base64
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from pydantic import BaseModel
 
-from tidegate.hooks import Capability, Event, Kind, Objects, Ref, Rule, Target, TrafficRouter, Verdict, Weights
+from tidegate.hooks import (
+    Capability,
+    Event,
+    Kind,
+    Manifest,
+    Objects,
+    Ref,
+    Rule,
+    Target,
+    TrafficRouter,
+    Verdict,
+    Weights,
+)
 from tidegate_sandbox.clock import VirtualClock
 from tidegate_sandbox.faults import Fault, FaultKind
 from tidegate_sandbox.server import Sandbox
@@ -56,7 +68,7 @@ class Paths(TrafficRouter[PathsConfig]):
     name = "example.org/paths"
     config = PathsConfig
     can = frozenset({Capability.WEIGHTS, Capability.VERIFY})
-    needs = (Rule("example.org", "paths", "get list watch create patch"),)
+    needs: ClassVar[Sequence[Rule]] = (Rule("example.org", "paths", "get list watch create patch"),)
     remote = SELECTOR
     status_fields = ("alb",)  # the API server prunes what the definition of Rollouts does not know
 
@@ -140,6 +152,46 @@ def test_objects_are_found_by_their_labels_and_a_new_one_wakes_the_rollout(paths
     paths.until(lambda: shares(paths.sandbox) == {"one": 50, "other": None}, 0.5)
     paths.sandbox.apply(a_path("two", team="shop"))
     paths.until(lambda: shares(paths.sandbox)["two"] == 50)
+
+
+WHOLE = (
+    Kind("", "v1", "Service", "services"),
+    Kind("apps", "v1", "ReplicaSet", "replicasets"),
+    Kind("", "v1", "Pod", "pods"),
+    Kind("argoproj.io", "v1alpha1", "Rollout", "rollouts"),
+)
+
+
+class Reading(Paths):
+    """Looks at objects of kinds that the controller itself watches too."""
+
+    needs = (*Paths.needs, *(Rule(kind.group, kind.plural, "get list watch") for kind in WHOLE))
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen: dict[str, list[Manifest]] = {}
+
+    def reads(self, target: Target[PathsConfig]) -> Sequence[Ref]:
+        return [*super().reads(target), *(Ref(kind, "", required=False) for kind in WHOLE)]
+
+    def set_weights(self, target: Target[PathsConfig], weights: Weights, objects: Objects) -> None:
+        super().set_weights(target, weights, objects)
+        self.seen = {kind.kind: list(objects.select(kind, {})) for kind in WHOLE}
+
+
+@pytest.mark.parametrize("kind", WHOLE, ids=[kind.kind for kind in WHOLE])
+def test_a_router_is_given_whole_objects_of_kinds_that_the_controller_watches_too(
+    paths: Any, build: Any, kind: Kind
+) -> None:
+    paths.router = Reading()
+    start(paths, build, a_path(), path="web")
+    paths.until(paths.healthy, 0.5)
+    paths.until(lambda: paths.router.seen.get(kind.kind))
+    resource = f"{kind.plural}.{kind.group}".rstrip(".")
+    stored = {item["metadata"]["name"]: item for item in paths.sandbox.objects.list(resource, "default")}
+    for found in paths.router.seen[kind.kind]:
+        assert isinstance(found, dict)
+        assert found["spec"].keys() == stored[found["metadata"]["name"]]["spec"].keys()
 
 
 def test_the_first_version_that_is_served_is_used(paths: Any, build: Any) -> None:

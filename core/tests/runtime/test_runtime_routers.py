@@ -233,6 +233,23 @@ def test_c31_a_not_found_is_told_and_tried_again_without_any_event(pair: Pair) -
     pair.cluster.until(lambda: pair.shares() == (25, 25), 0.5)
 
 
+def test_a_routers_own_reason_is_told_once_for_each_change_of_state(pair: Pair) -> None:
+    pair.start({"setWeight": 25}, PAUSE).healthy()
+    cluster = pair.cluster
+    pair.second.error = NotFound("Route `two` not found", code=404, reason="RouteNotFound")
+    cluster.ship("app:v2")
+    cluster.until(lambda: pair.told("RouteNotFound"), 0.5)
+    asked = len(pair.audit.seen)
+    cluster.until(lambda: len(pair.audit.seen) >= asked + 8, 5.0)
+    pair.second.error = None
+    cluster.until(lambda: pair.shares() == (25, 25) and pair.recorded() == 25, 0.5)
+    told = [event for event in cluster.events() if event[0] in ("RouteNotFound", "TrafficRoutingError")]
+    assert told == [("RouteNotFound", "Route `two` not found", 1)]
+    pair.second.error = NotFound("Route `two` not found", code=404, reason="RouteNotFound")
+    pair.meddle("two", canary=1)
+    cluster.until(lambda: ("RouteNotFound", "Route `two` not found", 2) in cluster.events(), 0.5)
+
+
 def test_x36_a_routers_repeated_errors_never_stop_the_retries(pair: Pair) -> None:
     pair.start({"setWeight": 25}, PAUSE).healthy()
     pair.second.error = NotFound("gone", code=404, reason="NotFound")

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from tidegate.hooks import Kind
 from tidegate.runtime.kinds import REPLICA_SETS, ROLLOUTS
 from tidegate.runtime.store import Store, trimmed
 from tidegate.runtime.versions import at_least
@@ -86,7 +87,7 @@ def test_versions_compare_as_numbers(seen: str, wanted: str, expected: bool) -> 
 
 def test_a_pass_waits_until_its_own_writes_have_come_back() -> None:
     writes: OwnWrites[str] = OwnWrites()
-    heard = {REPLICA_SETS: "10", ROLLOUTS: "10"}
+    heard: dict[Kind, str] = {REPLICA_SETS: "10", ROLLOUTS: "10"}
     writes.wrote("app", REPLICA_SETS, "ns", "app-1", "11")
     writes.wrote("app", ROLLOUTS, "ns", "app", "12")
     assert writes.unseen("app", lambda kind, _: heard[kind]) == [REPLICA_SETS, ROLLOUTS]

@@ -9,6 +9,7 @@ import pytest
 
 from tidegate.errors import Conflict, NotFound, SpecError
 from tidegate.hooks import Destination, Event, Match
+from tidegate.hooks.flush import told_by
 from tidegate_istio.config import IstioConfig
 from tidegate_istio.kinds import VIRTUAL_SERVICE
 
@@ -294,7 +295,7 @@ def test_i34_a_missing_virtual_service_is_told_in_the_words_that_clients_know(sh
     )
     with pytest.raises(NotFound, match="VirtualService `demo-vs` not found") as caught:
         shop.weigh(25)
-    assert caught.value.reason == "VirtualServiceNotFound"
+    assert told_by(caught.value) == (Event("VirtualServiceNotFound", "VirtualService `demo-vs` not found", "Warning"),)
 
 
 def test_i35_a_conflict_is_recomputed_on_what_others_have_written(shop: Any) -> None:

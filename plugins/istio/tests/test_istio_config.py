@@ -2,17 +2,39 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from tidegate.api.rollout import Rollout
 from tidegate.errors import Retry
 from tidegate.hooks import Capability, Weights
+from tidegate.hooks.configs import target_for
 from tidegate_istio import Istio
 from tidegate_istio.kinds import DESTINATION_RULE, VIRTUAL_SERVICE
 
 ONE_OF_TWO = "either VirtualService or VirtualServices must be configured"
 VS = {"virtualService": {"name": "demo-vs"}}
+
+
+@pytest.mark.parametrize(
+    ("named", "wanted"),
+    [
+        ({"canaryService": "c", "stableService": "s"}, ("c", "s")),
+        ({}, ("ping", "pong")),
+    ],
+    ids=["beside canaryService and stableService", "alone"],
+)
+def test_c21_ping_pong_gives_way_to_the_named_services(
+    shop: Any, named: dict[str, str], wanted: tuple[str, str]
+) -> None:
+    pair = {"pingService": "ping", "pongService": "pong"}
+    canary = {**named, "pingPong": pair, "trafficRouting": {"istio": VS}}
+    rollout = Rollout.read({"metadata": {"name": "demo"}, "spec": {"strategy": {"canary": canary}}})
+    configured = shop.facade.configure("istio", VS, "spec.strategy.canary.trafficRouting.istio")
+    target = target_for(rollout, replace(configured, can=shop.facade.view("istio").can))
+    assert (target.canary_service, target.stable_service) == wanted
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ import pytest
 
 from tidegate.errors import NotFound, SpecError
 from tidegate.hooks import Destination, Event, Match
+from tidegate.hooks.flush import told_by
 from tidegate_istio.kinds import DESTINATION_RULE, VIRTUAL_SERVICE
 
 MANAGED_BY = "argo-rollouts.argoproj.io/managed-by-rollouts"
@@ -93,7 +94,9 @@ def test_i38_a_missing_rule_is_an_error_with_its_own_reason(mesh: Any) -> None:
     assert mesh.problems() == ()
     with pytest.raises(NotFound, match=r"^DestinationRule `demo-dr` not found$") as caught:
         mesh.follow("bbb", "aaa")
-    assert caught.value.reason == "DestinationRuleNotFound"
+    assert told_by(caught.value) == (
+        Event("DestinationRuleNotFound", "DestinationRule `demo-dr` not found", "Warning"),
+    )
     assert mesh.written() == []
 
 

@@ -9,6 +9,7 @@ import pytest
 
 from tidegate.errors import Forbidden, NotFound, OwnershipError
 from tidegate.hooks import Capability, Destination, Event, Weights
+from tidegate.hooks.flush import told_by
 from tidegate.hooks.loader import load_objects
 from tidegate.hooks.records import PluginSelection
 from tidegate_smi import Smi
@@ -178,16 +179,20 @@ def test_s09_what_others_put_on_a_backend_is_preserved(shop: Any) -> None:
 
 def test_s10_a_forbidden_creation_is_told_and_writes_nothing(shop: Any) -> None:
     shop.cluster.fail("create", Forbidden("trafficsplits.split.smi-spec.io is forbidden", code=403))
-    with pytest.raises(Forbidden, match=r"trafficsplits\.split\.smi-spec\.io"):
+    with pytest.raises(Forbidden, match=r"trafficsplits\.split\.smi-spec\.io") as caught:
         shop.weigh(0)
     assert shop.written() == []
+    said = "TrafficSplit `demo` failed creation: trafficsplits.split.smi-spec.io is forbidden"
+    assert told_by(caught.value) == (Event("TrafficSplitNotCreated", said, "Warning"),)
 
 
 def test_s11_a_version_that_is_not_served_is_an_error_until_it_is(shop: Any) -> None:
     said = "the server could not find the requested resource (post trafficsplits.split.smi-spec.io)"
     shop.cluster.fail("create", NotFound(said, code=404, reason="NotFound"))
-    with pytest.raises(NotFound, match="could not find the requested resource"):
+    with pytest.raises(NotFound, match="could not find the requested resource") as caught:
         shop.weigh(25)
+    told = f"TrafficSplit `demo` failed creation: {said}"
+    assert told_by(caught.value) == (Event("TrafficSplitNotCreated", told, "Warning"),)
     shop.weigh(25)
     assert [verb for verb, _ in shop.written()] == ["create"]
 

@@ -129,9 +129,7 @@ class MemoryCluster:
     def apply(self, manifest: Manifest) -> None:
         """Create or replace an object as somebody else: no rights are asked, nothing is noted."""
         with self._lock:
-            metadata = manifest["metadata"]
-            group = manifest["apiVersion"].rpartition("/")[0]
-            self._store((group, manifest["kind"], metadata.get("namespace", "default"), metadata["name"]), manifest)
+            self._store(place_of(manifest), manifest)
 
     def edit(self, kind: Kind, namespace: str, name: str, change: Manifest) -> None:
         """Merge `change` into an object as somebody else."""
@@ -206,6 +204,13 @@ class MemoryCluster:
         metadata["resourceVersion"] = str(self._version)
         self._objects[place] = stored
         return copy.deepcopy(stored)
+
+
+def place_of(manifest: Mapping[str, Any]) -> Place:
+    """Where an object is kept; one without a namespace is in `default`."""
+    metadata = manifest["metadata"]
+    group = manifest["apiVersion"].rpartition("/")[0]
+    return group, manifest["kind"], metadata.get("namespace", "default"), metadata["name"]
 
 
 def check(manifest: Manifest) -> None:

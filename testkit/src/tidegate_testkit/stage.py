@@ -227,18 +227,21 @@ class Stage:
         self.cluster.written.clear()
         return found
 
-    def touch(self, annotation: str) -> None:
-        """Have somebody else annotate and label every object that the router reads."""
+    def touch(self, annotation: str) -> tuple[Ref, ...]:
+        """Have somebody else annotate and label every object that the router reads by name; which these are."""
         theirs = {"metadata": {"annotations": {annotation: "theirs"}, "labels": {annotation: "theirs"}}}
-        for ref in self.there():
+        touched = self.there()
+        for ref in touched:
             self.cluster.edit(ref.kind, ref.namespace, ref.name, theirs)
+        return touched
 
-    def overtake(self, canary: int, annotation: str) -> None:
-        """Ask for a weight while somebody else has written every object since the cache was filled."""
+    def overtake(self, canary: int, annotation: str) -> tuple[Ref, ...]:
+        """Ask for a weight while somebody else has written every object since the cache was filled; which these are."""
         self.cluster.freeze()
-        self.touch(annotation)
+        touched = self.touch(annotation)
         self.weigh(canary)
         self.cluster.thaw()
+        return touched
 
     def clean_up(self) -> int:
         """Clean up until there is nothing more to do; how many passes wrote something."""

@@ -12,7 +12,12 @@ from tidegate import __version__
 from tidegate.errors import ConfigError
 
 NAME = re.compile(r"^[a-z][a-z0-9-]*[a-z0-9]$")
+FIELD = re.compile(r"^[a-z][A-Za-z0-9]*$")
 INSTALL = 'making a plugin needs the template engine; install it with: pip install "tidegate[new]"'
+
+INVENTED = """\
+The fields of the {kind} in this package are invented: compare them with your CustomResourceDefinition, in
+src/{module}/router.py, tests/{module}_world.py and examples/, where the lines are marked `invented`."""
 
 TEMPLATE = Path(__file__).parent / "template"  # a link in a checkout, a folder in a wheel
 
@@ -25,16 +30,23 @@ def new(
     api_version: Annotated[str, typer.Option(help="Its version.")] = "v1",
     kind: Annotated[str, typer.Option(help="Its kind.")] = "TrafficRoute",
     plural: Annotated[str, typer.Option(help="Its plural; default: the kind in lower case with an s.")] = "",
+    field: Annotated[str, typer.Option(help="The field of a Rollout's config that names the object.")] = "route",
 ) -> None:
     """Make a package with a traffic router, its conformance suite, an example and a page."""
     if not NAME.match(name):
         raise ConfigError("plugins new", f"{name!r} is no name for a plugin; use two or more of a-z, 0-9 and -")
+    if not FIELD.match(field):
+        raise ConfigError(
+            "plugins new", f"{field!r} is no name for a field; use letters and digits, a small letter first"
+        )
     folder = into or Path(f"tidegate-{name}")
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise ConfigError("plugins new", f"{folder} is there already and not empty; name another with --into")
-    given = {"name": name, "key": key, "group": group, "version": api_version, "kind": kind, "plural": plural}
+    asked = {"name": name, "key": key, "field": field}
+    given = {**asked, "group": group, "version": api_version, "kind": kind, "plural": plural}
     _copy(folder, {question: answer for question, answer in given.items() if answer})
     typer.echo(f"{folder}: made; next:\n  cd {folder}\n  pip install -e '.[test]'\n  pytest")
+    typer.echo(INVENTED.format(kind=kind, module=f"tidegate_{name.replace('-', '_')}"))
 
 
 def _copy(folder: Path, answers: dict[str, str]) -> None:

@@ -14,7 +14,7 @@ from tidegate.errors import ApiError, OwnershipError, Pending, PluginError, Retr
 from tidegate.hooks.cluster import Cluster
 from tidegate.hooks.configs import Configured, read_config
 from tidegate.hooks.flush import Done, Work
-from tidegate.hooks.loader import Loaded, Owner, package_for
+from tidegate.hooks.loader import Loaded, Owner, install_hint
 from tidegate.hooks.objects import Manifest, Objects, Reader, clone
 from tidegate.hooks.records import PluginRecord, Status, merged
 from tidegate.hooks.references import Kind, Ref, Rule
@@ -106,7 +106,7 @@ class Facade:
         close = get_close_matches(name, self.routers, n=1)
         meant = f'; did you mean "{close[0]}"?' if close else ""
         have = ", ".join(self.routers) or "none"
-        said += f"no installed plugin provides it; have {have}{meant}; try: pip install {package_for(name)}"
+        said += f"no installed plugin provides it; have {have}{meant}; try: {install_hint(name)}"
         return Problem(path, said, f'"{name}"', code="TR001")
 
     def reads(self, name: str, target: AnyTarget) -> tuple[Ref, ...]:
@@ -183,10 +183,10 @@ class Facade:
     def clean_up(self, name: str, target: AnyTarget, cluster: Cluster, keep: Sequence[Ref] = ()) -> Done[None]:
         """Take back what the router left behind for a former config; ask again in later passes until `wrote` is False.
 
-        `keep` are the objects that the present spec reads: where one of several has left the spec, the others stay.
+        `keep` are the objects that the present spec reads, by name or label: where one of several has left, the others stay.
         """
         work = self._work("clean_up", name, target, cluster)
-        work.keep = frozenset((ref.kind, ref.namespace or target.namespace, ref.name) for ref in keep)
+        work.keep = tuple(keep)
         return work.run()
 
     def marks(self) -> tuple[tuple[str, Kind], ...]:

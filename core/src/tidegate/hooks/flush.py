@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from random import SystemRandom
 from typing import Any, Generic, TypeVar
 
@@ -13,7 +13,7 @@ from pydantic import BaseModel
 from tidegate.errors import AlreadyExists, ApiError, Conflict, NotFound, OwnershipError, PluginError
 from tidegate.hooks.cluster import Cluster
 from tidegate.hooks.objects import Change, Objects, Place, Reader, carries, controller_of
-from tidegate.hooks.references import Kind
+from tidegate.hooks.references import Kind, Ref
 from tidegate.hooks.router import Target
 from tidegate.machine.actions import Event
 
@@ -24,6 +24,36 @@ Value = TypeVar("Value")
 # Five repeats at 10 to 200 ms: enough for a controller that writes the same object once a second, short beside a pass.
 REPEATS = 5
 SHORTEST_WAIT_S, LONGEST_WAIT_S = 0.010, 0.200
+
+# The reasons that an API server itself gives (apimachinery meta/v1 StatusReason); any other that a verb raises is the
+# router's own word for what is wrong.
+STATUS_REASONS = frozenset(
+    {
+        "AlreadyExists",
+        "BadRequest",
+        "Conflict",
+        "Expired",
+        "Forbidden",
+        "Gone",
+        "InternalError",
+        "Invalid",
+        "MethodNotAllowed",
+        "NotAcceptable",
+        "NotFound",
+        "RequestEntityTooLarge",
+        "ServerTimeout",
+        "ServiceUnavailable",
+        "StoreReadError",
+        "Timeout",
+        "TooManyRequests",
+        "Unauthorized",
+        "Unknown",
+        "UnsupportedMediaType",
+    }
+)
+
+# How a failed write is told of that has no event of its own; the reason is one that clients know.
+UNNAMED = Event("TrafficRoutingError", "{error}", "Warning")
 
 _random = SystemRandom()
 
@@ -52,14 +82,15 @@ class Work(Generic[Value]):
     """One verb's work on one cluster: run, write, and run again on fresher copies while others get in between.
 
     `ask` runs the verb on a new unit of work. `answers` is what the API server made of every written object,
-    `answered` a reader that knows it. Objects in `keep` are left as they are, whatever the verb did to them.
+    `answered` a reader that knows it. Objects that `keep` names or selects are left as they are, whatever the verb did to
+    them.
     """
 
     target: Target[BaseModel]
     cluster: Cluster
     ask: Callable[[Objects], Value]
     sleep: Callable[[float], None]
-    keep: frozenset[Place] = frozenset()
+    keep: tuple[Ref, ...] = ()
     written: list[Change] = field(default_factory=list)
     answers: dict[Place, Mapping[str, Any] | None] = field(default_factory=dict)
     answered: Reader = field(init=False)
@@ -78,8 +109,8 @@ class Work(Generic[Value]):
                 self.sleep(conflict_wait_s())
             objects = Objects(self._reader(attempt), self.target.namespace)
             try:
-                value = self.ask(objects)
-                changes = (each for each in objects.changes() if each.key not in self.keep)
+                value = self._asked(objects)
+                changes = (each for each in objects.changes() if not self._is_kept(each))
                 overtaken = self._write(tuple(changes))
             except Exception as error:
                 error.__dict__["written"] = tuple(self.written)
@@ -90,6 +121,17 @@ class Work(Generic[Value]):
         overtaken.__dict__["written"] = tuple(self.written)
         raise Conflict(f"{overtaken}; still so after {REPEATS} repeats", code=409, reason="Conflict") from overtaken
 
+    def _asked(self, objects: Objects) -> Value:
+        try:
+            return self.ask(objects)
+        except ApiError as error:
+            if error.reason and error.reason not in STATUS_REASONS:
+                error.__dict__["told"] = (Event(error.reason, str(error), "Warning"),)
+            raise
+
+    def _is_kept(self, change: Change) -> bool:
+        return any(_stands_for(ref, change, self.target.namespace) for ref in self.keep)
+
     def _reader(self, attempt: int) -> Reader:
         """The cache at first; the server once the cache has turned out to be behind."""
         return Live(self.cluster) if attempt else self.cluster
@@ -98,7 +140,7 @@ class Work(Generic[Value]):
         """Make the changes; the error of one that was overtaken by somebody else, or None."""
         for change in changes:
             check_owner(change, self.target)
-        errors: list[ApiError] = []
+        failed: list[tuple[Change, ApiError]] = []
         overtaken: ApiError | None = None
         for change in changes:
             try:
@@ -106,14 +148,12 @@ class Work(Generic[Value]):
             except (Conflict, AlreadyExists) as error:
                 overtaken = error
             except ApiError as error:
-                errors.append(error)
+                failed.append((change, error))
             else:
                 self.written.append(change)
                 log.info("%s %s", change.verb, change.place, extra={"rollout": self.target.key})
-        if errors:
-            for other in errors[1:]:
-                errors[0].add_note(str(other))
-            raise errors[0]
+        if failed:
+            raise _first_of(failed)
         return overtaken
 
 
@@ -121,6 +161,33 @@ def written_before(error: BaseException) -> tuple[Change, ...]:
     """What had been written when `error` ended a verb; their events are still to be sent."""
     written: tuple[Change, ...] = error.__dict__.get("written", ())
     return written
+
+
+def told_by(error: BaseException) -> tuple[Event, ...]:
+    """The events by which a router tells of `error` in its own words; () where it has none."""
+    told: tuple[Event, ...] = error.__dict__.get("told", ())
+    return told
+
+
+def _first_of(failed: Sequence[tuple[Change, ApiError]]) -> ApiError:
+    """The first error, with the others as its notes, and with the events of all where a change has one of its own."""
+    first = failed[0][1]
+    for _, other in failed[1:]:
+        first.add_note(str(other))
+    if any(change.failed for change, _ in failed):
+        first.__dict__["told"] = tuple(_said(change.failed or UNNAMED, error) for change, error in failed)
+    return first
+
+
+def _said(event: Event, error: ApiError) -> Event:
+    return replace(event, message=event.message.replace("{error}", str(error)))
+
+
+def _stands_for(ref: Ref, change: Change, home: str) -> bool:
+    """Whether the changed object is the one that `ref` names, or among those that it selects."""
+    if (change.kind, change.namespace) != (ref.kind, ref.namespace or home):
+        return False
+    return change.name == ref.name if ref.name else carries(change.before or change.patch, ref.labels)
 
 
 def send(cluster: Cluster, change: Change) -> Mapping[str, Any] | None:

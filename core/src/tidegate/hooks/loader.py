@@ -7,6 +7,7 @@ a second distribution of the same name.
 from __future__ import annotations
 
 import inspect
+import re
 import traceback
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -24,6 +25,7 @@ from tidegate.hooks.records import PluginRecord, PluginSelection, Status
 from tidegate.hooks.router import VERBS, TrafficRouter
 
 GROUP = "tidegate.plugins"
+WORD_START = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")  # of a key in camel case
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,5 +207,14 @@ def _described(record: PluginRecord, plugin: object) -> PluginRecord:
 
 
 def package_for(router: str) -> str:
-    """The distribution that is likely to bring a router: `tidegate-` and the last part of its key, in lower case."""
-    return f"tidegate-{router.rpartition('/')[2].lower().replace('_', '-')}"
+    """The distribution that is likely to bring a router: `tidegate-` and the words of its key's last part, with hyphens."""
+    return f"tidegate-{_words(router)}"
+
+
+def install_hint(router: str) -> str:
+    """What to try for a router that nobody brings. A guess by the two conventions: nothing here knows a provider."""
+    return f"pip install {package_for(router)} (a vendor's may be called tidegate-<vendor>-{_words(router)})"
+
+
+def _words(router: str) -> str:
+    return WORD_START.sub("-", router.rpartition("/")[2]).lower().replace("_", "-")

@@ -31,7 +31,7 @@ class Change:
     """One wanted write. `patch` is a JSON merge patch for "patch", the whole object for "create", empty for "delete".
 
     `before` is the copy that the edit started from; its resourceVersion and uid guard the write. `namespace` is the
-    object's own.
+    object's own. `events` are sent once it is made, `failed` if it is refused.
     """
 
     verb: Literal["create", "patch", "delete"]
@@ -41,6 +41,7 @@ class Change:
     before: Manifest = field(default_factory=dict)
     events: tuple[Event, ...] = ()
     namespace: str = ""
+    failed: Event | None = None
 
     @property
     def key(self) -> Place:
@@ -58,6 +59,11 @@ class Objects:
 
     `namespace` is the Rollout's, which "" stands for in every method; an object in another one is named with it, and must
     be among the router's `reads`. Not thread-safe; made anew for every call.
+
+    `event` is sent once the write has been made, and not at all where nothing differed. `failed` is sent instead of the
+    core's `TrafficRoutingError` where the API server refuses the write, once for each change of what is wrong; `{error}` in
+    its message stands for the error's text. Conflicts are repeated and never told this way. The last one that is given
+    for an object counts.
     """
 
     def __init__(self, reader: Reader, namespace: str) -> None:
@@ -65,6 +71,7 @@ class Objects:
         self._before: dict[Place, Manifest] = {}
         self._after: dict[Place, Manifest | None] = {}
         self._events: dict[Place, list[Event]] = {}
+        self._failed: dict[Place, Event] = {}
         self._asked: dict[Place, None] = {}
 
     @property
@@ -90,10 +97,12 @@ class Objects:
                     found[name] = after
         return tuple(clone(found[name]) for name in sorted(found))
 
-    def edit(self, kind: Kind, name: str, event: Event | None = None, namespace: str = "") -> Manifest:
+    def edit(
+        self, kind: Kind, name: str, event: Event | None = None, namespace: str = "", failed: Event | None = None
+    ) -> Manifest:
         """The object to be edited in place; what differs at the end is sent as a merge patch.
 
-        `event` is sent only if something differed. Raises NotFound where the object does not exist.
+        Raises NotFound where the object does not exist.
         """
         key = (kind, namespace or self.namespace, name)
         current = self._after.get(key)
@@ -103,10 +112,17 @@ class Objects:
                 raise NotFound(f'{kind.resource} "{name}" not found', code=404, reason="NotFound")
             self._before.setdefault(key, clone(found))
             current = self._after[key] = found
-        self._note(key, event)
+        self._note(key, event, failed)
         return current
 
-    def create(self, kind: Kind, manifest: Manifest, event: Event | None = None, namespace: str = "") -> None:
+    def create(
+        self,
+        kind: Kind,
+        manifest: Manifest,
+        event: Event | None = None,
+        namespace: str = "",
+        failed: Event | None = None,
+    ) -> None:
         """Have `manifest` created; its namespace, apiVersion and kind are filled in.
 
         Raises PluginError for one without a name and for one that exists: that one is to be edited.
@@ -120,9 +136,11 @@ class Objects:
         metadata["namespace"] = namespace or self.namespace
         key = (kind, metadata["namespace"], metadata["name"])
         self._after[key] = {"apiVersion": kind.api_version, "kind": kind.kind, **manifest}
-        self._note(key, event)
+        self._note(key, event, failed)
 
-    def delete(self, kind: Kind, name: str, event: Event | None = None, namespace: str = "") -> None:
+    def delete(
+        self, kind: Kind, name: str, event: Event | None = None, namespace: str = "", failed: Event | None = None
+    ) -> None:
         """Have the object deleted, guarded by its uid; a missing object counts as deleted."""
         key = (kind, namespace or self.namespace, name)
         found = self.get(kind, name, namespace)
@@ -133,24 +151,30 @@ class Objects:
             return
         self._before.setdefault(key, found)
         self._after[key] = None
-        self._note(key, event)
+        self._note(key, event, failed)
 
     def changes(self) -> tuple[Change, ...]:
         """What has to be written, in the order of first mention; edits that changed nothing are left out."""
         changes: list[Change] = []
         for key, after in self._after.items():
-            (kind, namespace, name), before, events = key, self._before.get(key), tuple(self._events.get(key, ()))
+            (kind, namespace, name), before, told = key, self._before.get(key), self._told(key)
             if after is None and before is not None:
-                changes.append(Change("delete", kind, name, before=before, events=events, namespace=namespace))
+                changes.append(Change("delete", kind, name, {}, before, told[0], namespace, told[1]))
             elif after is not None and before is None:
-                changes.append(Change("create", kind, name, patch=after, events=events, namespace=namespace))
+                changes.append(Change("create", kind, name, after, {}, told[0], namespace, told[1]))
             elif after is not None and before is not None and (patch := merge_patch(before, after)):
-                changes.append(Change("patch", kind, name, patch, before, events, namespace))
+                changes.append(Change("patch", kind, name, patch, before, told[0], namespace, told[1]))
         return tuple(changes)
 
-    def _note(self, key: Place, event: Event | None) -> None:
+    def _note(self, key: Place, event: Event | None, failed: Event | None) -> None:
         if event is not None:
             self._events.setdefault(key, []).append(event)
+        if failed is not None:
+            self._failed[key] = failed
+
+    def _told(self, key: Place) -> tuple[tuple[Event, ...], Event | None]:
+        """The events of an object: of its change, and of a change that fails."""
+        return tuple(self._events.get(key, ())), self._failed.get(key)
 
 
 def carries(manifest: Mapping[str, Any], labels: Mapping[str, str]) -> bool:

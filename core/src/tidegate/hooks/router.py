@@ -91,6 +91,8 @@ class TrafficRouter(Generic[Config]):
     that its verdicts may set; they are removed once the router has left the spec. (The Rollout's definition must know them:
     an API server prunes others.) `marks` are the kinds of foreign objects
     that the router marks for a Rollout, which `claims` is asked about.
+
+    An ApiError whose `reason` is a verb's own (`RouteNotFound`) is told as an Event of that reason, once for each change.
     """
 
     name: ClassVar[str]
@@ -239,6 +241,11 @@ class TrafficRouter(Generic[Config]):
     @hookspec(firstresult=True)
     def set_mirror_route(self, target: Target[Config], route: MirrorRoute, objects: Objects) -> None:
         """Copy matching requests to the canary; an empty match deletes the route.
+
+        A mirror route shares out like the route it was made from, the copy comes on top, and its answer is thrown away;
+        every later `set_weights` reaches it. The match narrows what that route takes, as far as the object can say both.
+        Where it has room for one path, the match's counts. Copying 0 percent copies nothing: no route is right for it,
+        above all where the mesh takes a percentage that is missing, or 0, for everything.
 
         When: after `set_weights`, once for every mirror route in force, in managedRoutes order.
         Who: routers with MIRROR.

@@ -14,15 +14,20 @@ from tidegate.machine.actions import Event
 
 
 class Capability(StrEnum):
-    """What a router declares that it can do. Asking for one that is not declared is a validation error, never a no-op."""
+    """What a router declares that it can do. Asking for one that is not declared is a validation error, never a no-op.
+
+    HEADER_PREFIX and HEADER_REGEX count for the header values of header routes and of mirror routes; both need HEADER. How
+    a mirror route compares methods and paths has no capability, nor has matching a method at all: a router whose object
+    has no field for what is asked raises SpecError at `target.path`.
+    """
 
     WEIGHTS = "weights"
     TOTAL = "total"  # weights out of another total than 100 (maxTrafficWeight)
     VERIFY = "verify"  # can tell whether a weight is in force
     HASH = "hash"  # needs to know the revisions' pod template hashes (subsets)
     HEADER = "header"
-    HEADER_PREFIX = "header-prefix"  # header values compared by prefix, beside exactly
-    HEADER_REGEX = "header-regex"  # header values compared by regular expression
+    HEADER_PREFIX = "header-prefix"  # header values compared by prefix, beside exactly, in header and mirror routes
+    HEADER_REGEX = "header-regex"  # header values compared by regular expression, in header and mirror routes
     MIRROR = "mirror"
     EXPERIMENT = "experiment"  # more destinations than canary and stable
     PING_PONG = "ping-pong"
@@ -82,7 +87,10 @@ class Match:
 
 @dataclass(frozen=True, slots=True)
 class HeaderRoute:
-    """Requests whose headers match go to the canary, whatever the weight. An empty `match` removes the route."""
+    """Requests whose headers match go to the canary, whatever the weight. An empty `match` removes the route.
+
+    `match` holds pairs of a header's name and how its value is compared; all of them have to hold.
+    """
 
     name: str
     match: tuple[tuple[str, Match], ...] = ()
@@ -90,7 +98,7 @@ class HeaderRoute:
 
 @dataclass(frozen=True, slots=True)
 class MirrorMatch:
-    """Which requests are copied: by method, path and headers; an absent part matches everything."""
+    """Which requests are copied: by method, path and headers, all of which have to hold; an absent part matches everything."""
 
     method: Match | None = None
     path: Match | None = None
@@ -99,7 +107,10 @@ class MirrorMatch:
 
 @dataclass(frozen=True, slots=True)
 class MirrorRoute:
-    """A copy of `percentage` percent of the matching requests goes to the canary. An empty `match` removes the route."""
+    """A copy of `percentage` percent of the matching requests goes to the canary. An empty `match` removes the route.
+
+    A request matches where one of `match` does. `percentage` is 0 to 100.
+    """
 
     name: str
     match: tuple[MirrorMatch, ...] = ()

@@ -13,8 +13,11 @@ from tidegate.hooks.references import Kind
 class Slim(Kind):
     """A kind of which a slim projection is kept, apart from whole objects of it that a router may name.
 
-    It never equals the bare Kind: each has a watch, a store and own writes of its own.
+    It never equals the bare Kind: each has a watch, a store and own writes of its own. `use` tells two projections of one
+    kind apart.
     """
+
+    use: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,14 +34,14 @@ def in_cluster(kind: Kind, cluster: str) -> Kind:
     return Foreign(kind.group, kind.version, kind.kind, kind.plural, kind.versions, cluster)
 
 
-ROLLOUTS = Kind("argoproj.io", "v1alpha1", "Rollout", "rollouts")
-REPLICA_SETS = Kind("apps", "v1", "ReplicaSet", "replicasets")
-SERVICES = Kind("", "v1", "Service", "services")
+ROLLOUTS = Slim("argoproj.io", "v1alpha1", "Rollout", "rollouts")
+REPLICA_SETS = Slim("apps", "v1", "ReplicaSet", "replicasets")
+SERVICES = Slim("", "v1", "Service", "services")
 EVENTS = Kind("", "v1", "Event", "events")
 # Watched once a Rollout needs them; a ReplicaSet that a workloadRef names is not one of the Rollout's own.
 PODS = Slim("", "v1", "Pod", "pods")
 DEPLOYMENTS = Slim("apps", "v1", "Deployment", "deployments")
-REFERENCED_SETS = Slim("apps", "v1", "ReplicaSet", "replicasets")
+REFERENCED_SETS = Slim("apps", "v1", "ReplicaSet", "replicasets", use="workload")
 POD_TEMPLATES = Slim("", "v1", "PodTemplate", "podtemplates")
 
 # What spec.workloadRef may name, by group and kind, and those of them that have a size.

@@ -7,7 +7,7 @@ import time
 from dataclasses import dataclass, field
 
 from tidegate.errors import Conflict, Pending, PluginError, Retry, TidegateError, TooManyRequests, Transient
-from tidegate.hooks.flush import written_before
+from tidegate.hooks.flush import told_by, written_before
 from tidegate.machine.actions import Action, Event
 from tidegate.machine.plan import Outcome, Plan, Result
 from tidegate.machine.routing import RouterAction
@@ -33,14 +33,22 @@ class Performed:
     @property
     def error(self) -> TidegateError | None:
         """What the pass ended with, None where all was done. A failure tells the queue more than something to wait for."""
-        failures = [error for error in self.errors if not isinstance(error, Pending | Retry)]
-        return next(iter([*failures, *self.errors]), None)
+        return next(iter([*self._failures, *self.errors]), None)
 
     @property
     def text(self) -> str:
-        """What all of the failures say."""
-        failures = [error for error in self.errors if not isinstance(error, Pending | Retry)]
-        return "; ".join(dict.fromkeys(str(error) for error in failures or self.errors))
+        """What the failures, or where there are none the others, say that no router has an event for."""
+        plain = (str(error) for error in self._failures or self.errors if not told_by(error))
+        return "; ".join(dict.fromkeys(plain))
+
+    @property
+    def told(self) -> list[Event]:
+        """What the routers themselves say of their failures."""
+        return [event for error in self._failures for event in told_by(error)]
+
+    @property
+    def _failures(self) -> list[TidegateError]:
+        return [error for error in self.errors if not isinstance(error, Pending | Retry)]
 
 
 class Performer:

@@ -162,7 +162,9 @@ class Reconciler:
         if performed.error is not None:
             self._tell(sight, self._error_events(key, performed))
             self._after(key, performed.error, settled.wake_at)
-        elif settled.error:
+            return
+        self._memory.news(key, ())
+        if settled.error:
             self._failed(key, settled.error)
         else:
             self._queue.forget(key)
@@ -221,7 +223,8 @@ class Reconciler:
             return []
         failed = next(outcome.action for outcome in performed.outcomes if outcome.result is Result.FAILED)
         if isinstance(failed, RouterAction):
-            return [Event("TrafficRoutingError", performed.text, "Warning")]
+            plain = [Event("TrafficRoutingError", performed.text, "Warning")] if performed.text else []
+            return [*plain, *self._memory.news(key, performed.told)]
         return [Event("ReconciliationError", f"Reconciliation failed with error: {error}", "Warning")]
 
     def _after(self, key: Key, error: TidegateError, wake_at: datetime | None) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -41,7 +41,8 @@ CLEAN_UP_S = 10.0  # as often as a weight is asked for
 
 
 class Memory:
-    """What earlier passes have seen of routers: the last verdicts, so that events tell of changes only, and the repairs.
+    """What earlier passes have seen of routers: the last verdicts and failures, so that events tell of changes only, and
+    the repairs.
 
     Forgotten with the process: after a restart a verdict is told once more. Safe for passes over different Rollouts at once.
     """
@@ -49,6 +50,7 @@ class Memory:
     def __init__(self, now: Callable[[], datetime]) -> None:
         self.contests = Contests(now)
         self._last: dict[tuple[Key, str], tuple[bool | None, str]] = {}
+        self._failed: dict[Key, frozenset[Event]] = {}
 
     def is_new(self, key: Key, router: str, verdict: Verdict) -> bool:
         """Whether this is another verdict than the last one; it is the last one from now on."""
@@ -56,9 +58,17 @@ class Memory:
         before, self._last[key, router] = self._last.get((key, router)), now
         return now != before
 
+    def news(self, key: Key, failures: Sequence[Event]) -> list[Event]:
+        """Which of the failures of this pass the last one did not have; an empty pass makes every later one news."""
+        before, now = self._failed.pop(key, frozenset()), frozenset(failures)
+        if now:
+            self._failed[key] = now
+        return [failure for failure in dict.fromkeys(failures) if failure not in before]
+
     def forget(self, key: Key) -> None:
         """`key` is gone."""
         self.contests.forget(key)
+        self._failed.pop(key, None)
         for place in [place for place in tuple(self._last) if place[0] == key]:
             self._last.pop(place, None)
 

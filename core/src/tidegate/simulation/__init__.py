@@ -19,7 +19,8 @@ cluster.status, cluster.phase, cluster.sizes(), cluster.weights(), cluster.secon
 ```
 
 `Router("mesh")` selects pods by revision and tells whether weights are in force; `can=SUBSETS` does so without Services;
-`Router("ingress", can=INGRESS)` selects by Service and tells nothing. Services that the Rollout names are made up unless `services` says otherwise.
+`Router("ingress", can=INGRESS)` selects by Service and tells nothing. Services that the Rollout names are made up unless
+`services` says otherwise.
 """
 
 from tidegate.simulation.cluster import Cluster, Endless, Moment, Setting, Watcher

@@ -11,9 +11,7 @@ from tidegate_aws_alb.ledger import Entries
 from tidegate_aws_alb.paths import MARKER, paths_to, port_of
 
 INGRESS = Kind("networking.k8s.io", "v1", "Ingress", "ingresses")
-# `versions` says nothing new. It makes this another kind than the one of which the controller keeps selectors only, so
-# that whole Services are watched: their ports are looked at.
-SERVICE = Kind("", "v1", "Service", "services", versions=("v1",))
+SERVICE = Kind("", "v1", "Service", "services")
 NOUN = "ingress.networking.k8s.io"  # how clients print it: `ingress.networking.k8s.io "web" not found`
 
 

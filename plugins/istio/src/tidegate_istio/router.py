@@ -58,6 +58,7 @@ class Istio(TrafficRouter[IstioConfig]):
             Capability.MIRROR,
             Capability.EXPERIMENT,
             Capability.PING_PONG,
+            Capability.SERVICES_FIRST,
             Capability.NO_SERVICES,
         }
     )

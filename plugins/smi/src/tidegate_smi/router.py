@@ -75,7 +75,8 @@ class Smi(TrafficRouter[SmiConfig]):
             metadata = {"name": name, "ownerReferences": [target.owner]}
             spec = spec_of(target, weights, texts=self._texts)
             event = Event("TrafficSplitCreated", f"TrafficSplit `{name}` created")
-            objects.create(self._kind, {"metadata": metadata, "spec": spec}, event)
+            failed = Event("TrafficSplitNotCreated", f"TrafficSplit `{name}` failed creation: {{error}}", "Warning")
+            objects.create(self._kind, {"metadata": metadata, "spec": spec}, event, failed=failed)
             return
         if fault := _ownership_fault(found, target):
             raise OwnershipError(fault)

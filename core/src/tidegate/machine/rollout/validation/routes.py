@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from tidegate.api.rollout import Canary
-from tidegate.api.steps import RouteMatch, SetHeaderRoute, SetMirrorRoute, Step, StringMatch
+from tidegate.api.steps import SetHeaderRoute, SetMirrorRoute, Step, StringMatch
 from tidegate.machine.observed import RouterView
 from tidegate.machine.rollout.validation.problems import FieldProblem, Form, invalid, printed, required
 from tidegate.machine.traffic import Capability
@@ -21,8 +21,9 @@ def route_problems(path: str, step: Step, canary: Canary, routers: tuple[RouterV
         unable = tuple(_unable(f"{path}.setHeaderRoute", header, Capability.HEADER, canary, routers))
         yield from unable or _header_values(f"{path}.setHeaderRoute", header, routers)
     if mirror is not None:
-        yield from _unable(f"{path}.setMirrorRoute", mirror, Capability.MIRROR, canary, routers)
-        yield from _mirror_values(f"{path}.setMirrorRoute", mirror)
+        unable = tuple(_unable(f"{path}.setMirrorRoute", mirror, Capability.MIRROR, canary, routers))
+        yield from unable
+        yield from _mirror_values(f"{path}.setMirrorRoute", mirror, () if unable else routers)
     yield from _managed(path, step, canary)
 
 
@@ -43,32 +44,35 @@ def _unable(
 def _header_values(path: str, route: SetHeaderRoute, routers: tuple[RouterView, ...]) -> Iterator[FieldProblem]:
     for index, match in enumerate(route.match):
         place = f"{path}.match[{index}]"
-        yield from tuple(_one_comparison(place, match.header_value)) or _compared(place, match.header_value, routers)
+        wrong = tuple(_one_comparison(place, match.header_value))
+        yield from wrong or _compared(place, type(route).__name__, match.header_value, routers)
 
 
-def _compared(path: str, value: StringMatch | None, routers: tuple[RouterView, ...]) -> Iterator[FieldProblem]:
-    """Every router must be able to compare in this way."""
+def _compared(
+    path: str, title: str, value: StringMatch | None, routers: tuple[RouterView, ...]
+) -> Iterator[FieldProblem]:
+    """Every router must be able to compare a header's value in this way."""
     for kind, capability in _COMPARES.items():
         if value is None or not getattr(value, kind):
             continue
         for router in routers:
             if capability not in router.can:
-                able = [each for each in ("exact", *_COMPARES) if _COMPARES.get(each, Capability.HEADER) in router.can]
+                able = ["exact", *(each for each, needed in _COMPARES.items() if needed in router.can)]
                 named = " and ".join(f"'{each}'" for each in able)
-                detail = f"SetHeaderRoute match value invalid. {router.title} supports {named} value only"
+                detail = f"{title} match value invalid. {router.title} supports {named} value only"
                 shown = printed({kind: getattr(value, kind)})
                 yield FieldProblem(path, detail, shown, form=Form.INVALID, code="TR010")
 
 
-def _mirror_values(path: str, route: SetMirrorRoute) -> Iterator[FieldProblem]:
+def _mirror_values(path: str, route: SetMirrorRoute, routers: tuple[RouterView, ...]) -> Iterator[FieldProblem]:
+    """Methods and paths are a router's own matter: there is no capability for the ways to compare them."""
     for index, match in enumerate(route.match):
-        for value in _comparisons(match):
-            yield from _one_comparison(f"{path}.match[{index}]", value)
-
-
-def _comparisons(match: RouteMatch) -> Iterator[StringMatch]:
-    yield from (value for value in (match.method, match.path) if value is not None)
-    yield from match.headers.values()
+        place = f"{path}.match[{index}]"
+        for value in (match.method, match.path):
+            yield from _one_comparison(place, value) if value is not None else ()
+        for value in match.headers.values():
+            wrong = tuple(_one_comparison(place, value))
+            yield from wrong or _compared(place, type(route).__name__, value, routers)
 
 
 def _one_comparison(path: str, value: StringMatch | None) -> Iterator[FieldProblem]:
