@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 from playback.comparison import BUDGET, LATE, Difference, acts, differences
+from playback.facts import Facts, facts_of
+from playback.outcome import Writes, writes_of
 from playback.player import Played
-from playback.recording import Deed, Recording, Scene
+from playback.recording import Deed, Recording, Scene, read_recording
+from playback.rows import Wanted
 from playback.symbols import Symbols
-from playback.wanted import Wanted, unexplained
+from playback.wanted import unexplained
 
 PAUSED = "Normal RolloutPaused Rollout/web: Rollout is paused (CanaryPauseStep)"
 CONDITION = {"type": "Paused", "status": "True", "reason": "RolloutPaused", "message": "Rollout is paused"}
@@ -100,6 +105,52 @@ def test_events_beyond_the_budget_of_the_reference_are_ours_alone() -> None:
 
     assert compared([scene(*spent)], [scene(*spent, PAUSED)]) == []
     assert len(compared([scene(*spent[1:])], [scene(*spent[1:], PAUSED)])) == 1
+
+
+def test_how_often_the_reference_repeated_an_event_is_not_compared_but_whether_it_was_sent_is() -> None:
+    looped = [PAUSED] * 9
+
+    assert compared([scene(*looped)], [scene(PAUSED)]) == []
+    assert [(d.reference, d.ours) for d in compared([scene(*looped)], [scene()])] == [("sent", "-")]
+    assert [d.ours for d in compared([scene(*looped)], [scene(*looped, PAUSED)])] == ["sent 10 times"]
+
+
+def test_a_reason_may_hold_spaces() -> None:
+    spent = [f"Normal Updated VirtualService Rollout/web: VirtualService `{number}`" for number in range(BUDGET)]
+
+    assert compared([scene(*spent)], [scene(*spent, PAUSED)]) == []
+
+
+def test_what_came_more_than_three_times_is_counted_once_in_all(tmp_path: Path) -> None:
+    repeated = {"repeated": [{"what": PAUSED, "times": 9}]}
+    entry = {"op": {"start": True}, "events": [PAUSED] * 3 + [repeated], "shown": []}
+    file = tmp_path / "made-up.json"
+    file.write_text(json.dumps({"name": "made-up", "manifests": "", "steady": True, "ops": [entry]}))
+
+    assert read_recording(file).scenes[0].events == (PAUSED,) * 9
+
+
+def test_copies_in_a_list_are_one_fact() -> None:
+    def routed(*routes: Any) -> Facts:
+        return facts_of({"VirtualService/web": {"spec": {"http": list(routes)}}})
+
+    one, two = {"name": "one"}, {"name": "two"}
+
+    assert len(routed(one, *[two] * 200)) == len(routed(one, two)) + 1
+    assert routed(one, two, two) != routed(one, two, two, two)
+    assert routed(one, two) != routed(two, one)
+
+
+def test_writes_are_counted_act_by_act() -> None:
+    given = Deed({"patch": {}, "kind": "Service", "name": "web"})
+    step = Scene(
+        {}, ("Normal RolloutStepCompleted Rollout/web: Rollout step 1/2 completed",), writes={"Service/web": 2}
+    )
+    recording = Recording("made-up", "", (given, Deed({"wait": "step"}), Deed({"image": "b"})), ())
+
+    found = list(writes_of(recording, Played((step, Scene({}, (), writes={"Service/web": 1}), Scene({}, ())), ())))
+
+    assert found == [Writes(deed=0, object="Service/web", count=3, steps=1, client=1)]
 
 
 def test_a_phase_on_the_way_that_the_reference_never_showed_is_told() -> None:

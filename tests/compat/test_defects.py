@@ -1,6 +1,7 @@
-"""Every defect of the reference controller that concerns canary, blue-green or operations has a test that ours lacks it.
+"""Every defect of the reference controller that concerns canary, blue-green, operations or a router has a test that ours
+lacks it.
 
-The ids are those of the rows in `playback/wanted.py`. Defects of analysis, experiments, Istio, ALB and SMI wait for those.
+The ids are those of the rows in `playback/wanted.py`. Defects of analysis and of experiments wait for those.
 """
 
 from __future__ import annotations
@@ -15,10 +16,18 @@ from playback.reasons import REASONS
 from playback.wanted import WANTED
 
 ROOT = Path(__file__).parents[2]
-MACHINE, RUNTIME, NGINX = "core/tests/machine/test_", "core/tests/runtime/test_runtime_", "plugins/nginx/tests/test_"
+FOLDERS = {
+    "M:": "core/tests/machine/test_",
+    "R:": "core/tests/runtime/test_runtime_",
+    "N:": "plugins/nginx/tests/test_",
+    "I:": "plugins/istio/tests/test_istio_",
+    "A:": "plugins/aws_alb/tests/test_aws_alb_",
+    "S:": "plugins/smi/tests/test_smi_",
+    "C:": "tests/compat/test_",
+}
 LIMITS = ROOT / "docs" / "limits.md"
 
-# id -> where it is shown: `<file>::<test>` in which M, R and N stand for the folders above, or the name of a recording.
+# id -> where it is shown: `<file>::<test>` in which a letter stands for a folder above, or the name of a recording.
 SHOWN: dict[str, tuple[str, ...]] = {
     "X2": ("M:hazards_traffic::test_h11_an_abort_is_at_most_one_selector_write", "routed-abort-delay-scale"),
     "X3": (
@@ -29,6 +38,15 @@ SHOWN: dict[str, tuple[str, ...]] = {
         "M:hazards_traffic::test_h28_the_stable_service_of_a_basic_canary_never_selects_nobody",
         "canary-services-last-drain",
     ),
+    "X5": (
+        "I:subsets::test_i12_subsets_of_others_are_kept",
+        "C:routed_defects::test_x05_x32_other_subsets_and_fields_stay_and_cause_no_writes",
+    ),
+    "X6": (
+        "I:routes::test_i22_a_weight_reaches_the_mirror_and_the_route_that_nobody_named",
+        "routed-istio-mirror-inferred",
+    ),
+    "X7": ("I:routes::test_i43_fields_of_the_destinations_are_copied_too", "routed-istio-mirror-inferred"),
     "X8": ("N:nginx_acceptance::test_n05_a_total_that_is_no_longer_wanted_is_removed", "routed-nginx-ingresses"),
     "X9": (
         "M:hazards_traffic::test_h01_a_service_that_carries_weight_moves_only_to_a_version_with_the_pods_for_it",
@@ -59,18 +77,64 @@ SHOWN: dict[str, tuple[str, ...]] = {
         "R:engine::test_a_deleted_route_is_reported_and_its_return_noticed",
         "routed-nginx-ingresses",
     ),
-    "X20": ("M:hazards_traffic::test_h02_the_canary_side_of_a_pair_moves_only_at_weight_0",),
+    "X18": (
+        "S:acceptance::test_s12_an_edit_by_hand_is_repaired",
+        "S:acceptance::test_s13_a_deleted_split_comes_back_at_its_weight",
+        "C:routed_defects::test_x18_a_split_that_is_edited_or_deleted_is_repaired_in_one_write",
+    ),
+    "X19": (
+        "R:routers::test_c23_a_foreign_write_to_weights_and_header_route_is_repaired_in_one_pass",
+        "M:contract_cases::test_c23_every_pass_asks_for_the_routes_of_earlier_steps",
+        "routed-istio-header-mirror",
+    ),
+    "X20": (
+        "M:hazards_traffic::test_h02_the_canary_side_of_a_pair_moves_only_at_weight_0",
+        "M:contract_cases::test_c33_with_ping_pong_the_weight_goes_before_the_service_moves",
+        "routed-alb-ping-pong",
+    ),
+    "X21": ("M:contract_cases::test_c19_weights_that_leave_stable_less_than_nothing_do_not_exist",),
     "X25": (
         "M:hazards_status::test_h43_a_pause_never_ends_early",
         "M:hazards_status::test_h43_delays_of_old_and_of_aborted_versions_never_end_early",
         "M:operations_hazards::test_h43_the_seconds_of_a_blue_green_are_never_fewer",
     ),
     "X26": ("N:nginx_acceptance::test_n16_paths_of_other_services_are_not_copied", "routed-nginx-ingresses"),
+    "X27": (
+        "I:routes::test_i20_the_number_of_other_routes_never_changes",
+        "routed-istio-unnamed-routes",
+    ),
+    "X28": (
+        "M:contract_cases::test_c15_a_destination_without_a_service_is_left_out_and_waited_for",
+        "I:acceptance::test_i42_entries_without_a_host_go",
+    ),
+    "X31": (
+        "I:routes::test_i25_removing_nothing_writes_and_tells_nothing",
+        "routed-istio-header-mirror",
+        "routed-istio-mirror-inferred",
+        "routed-istio-unnamed-routes",
+    ),
+    "X32": (
+        "I:subsets::test_i40_a_field_beside_the_labels_causes_no_writes",
+        "C:routed_defects::test_x05_x32_other_subsets_and_fields_stay_and_cause_no_writes",
+    ),
+    "X33": (
+        "M:contract_cases::test_i13_a_hash_waits_for_a_complete_stable_without_error_or_back_off",
+        "M:contract_cases::test_i44_after_the_promotion_labels_and_weight_0_come_with_the_next_pass",
+    ),
     "X34": (
+        "S:acceptance::test_s07_a_split_of_somebody_else_is_left_alone",
         "R:engine::test_somebody_elses_object_is_reported_once_and_noticed_when_it_goes",
         "routed-weight-error",
     ),
-    "X36": ("R:engine::test_a_not_found_from_the_api_is_tried_again",),
+    "X36": (
+        "R:engine::test_a_not_found_from_the_api_is_tried_again",
+        "C:routed_defects::test_x36_a_kind_that_is_served_later_is_noticed_without_a_touch",
+    ),
+    "X37": (
+        "I:subsets::test_i39_the_rule_is_watched_by_its_name_whatever_marks_it_carries",
+        "I:subsets::test_i39_a_rule_that_comes_later_gets_mark_and_labels",
+        "routed-istio-missing-rule",
+    ),
     "X38": ("R:engine::test_a_taken_name_is_a_collision_and_another_is_found", "canary-name-collision-unlabelled"),
     "X39": ("R:queue::test_a_change_ends_the_back_off_and_is_looked_at_at_once", "canary-invalid-spec"),
     "X40": (
@@ -82,6 +146,10 @@ SHOWN: dict[str, tuple[str, ...]] = {
         "bluegreen-auto-promotion-resume",
     ),
     "X51": ("M:operations_restart::test_h38_a_new_template_cancels_a_pending_restart", "ops-restart"),
+    "X52": (
+        "A:acceptance::test_a33_a_deleted_rollout_leaves_its_heaviest_group",
+        "C:routed_defects::test_x52_x71_nothing_is_booked_too_early_and_nothing_is_left_behind",
+    ),
     "X56": (
         "M:hazards_status::test_h48_missing_pods_of_a_promoted_version_are_not_healthy",
         "M:hazards_status::test_h48_a_rejected_version_with_a_share_is_not_healthy",
@@ -101,6 +169,16 @@ SHOWN: dict[str, tuple[str, ...]] = {
         "M:operations_scale::test_h42_a_switch_to_canary_is_no_rollback",
         "canary-first-deploy",
     ),
+    "X69": (
+        "S:acceptance::test_s10_a_forbidden_creation_is_told_and_writes_nothing",
+        "S:acceptance::test_s11_a_version_that_is_not_served_is_an_error_until_it_is",
+        "routed-smi-not-served",
+    ),
+    "X70": ("A:acceptance::test_a13_a_header_route_has_an_action_a_condition_and_entries",),
+    "X71": (
+        "A:acceptance::test_a35_removing_routes_before_there_are_any_writes_nothing",
+        "C:routed_defects::test_x52_x71_nothing_is_booked_too_early_and_nothing_is_left_behind",
+    ),
     # The same here, on purpose: clients know it so.
     "X68": ("M:operations_events::test_a_clients_resume_sends_no_resumed", "canary-surge-one"),
     "X72": ("M:validation_steps::test_vs1_an_empty_step_is_reported_with_what_is_missing", "canary-invalid-spec"),
@@ -112,6 +190,9 @@ SUBJECTS = {
     "X2": "canary Service after an abort behind a router",
     "X3": "workloadRef without its workload",
     "X4": "stableService of a basic canary",
+    "X5": "subsets that others have put into a DestinationRule",
+    "X6": "mirror route in a VirtualService whose routes are not named",
+    "X7": "destinations of a mirror route",
     "X8": "canary Ingress",
     "X9": "canary Service of a third revision that takes over a weight",
     "X10": "setWeight step behind a router",
@@ -122,16 +203,26 @@ SUBJECTS = {
     "X15": "canary changed to blue-green in mid-update",
     "X16": "managed Service that lost its hash, or is claimed for nobody",
     "X17": "canary Ingress, Service or workload that is deleted",
+    "X18": "TrafficSplit that somebody edits or deletes",
+    "X19": "managed routes that somebody takes out of a VirtualService",
+    "X21": "experiment whose weights do not fit beside the canary's",
     "X20": "ping-pong, third revision",
     "X25": "pauses, delays, deadlines",
     "X26": "canary Ingress",
+    "X27": "routes without a name in a VirtualService",
+    "X28": "experiment's Service that has no name yet",
+    "X31": "VirtualService without any managed route",
+    "X32": "subset with more than name and labels",
+    "X33": "label of a subset whose new pods are not all there (`delaying destination rule switch`)",
     "X34": "canary Ingress that belongs to somebody else",
     "X36": "a reference that is missing",
+    "X37": "DestinationRule that is made later",
     "X38": "foreign ReplicaSet without the hash label under the wanted name",
     "X39": "a change while an error waits to be tried again",
     "X40": "resume while `spec.paused`",
     "X41": "blue-green resume with `autoPromotionSeconds`",
     "X51": "a pending restart and a new template",
+    "X52": "deleted Rollout behind an AWS load balancer",
     "X56": "phase Healthy behind a router",
     "X57": "restart and `restartedAt`",
     "X58": "condition `Paused` during an abort",
@@ -141,6 +232,9 @@ SUBJECTS = {
     "X64": "Kubernetes Events",
     "X65": "`progressDeadlineAbort`",
     "X67": "SkipSteps on a mere edit of the steps",
+    "X69": "TrafficSplit that cannot be made",
+    "X70": "event of a header route at an AWS load balancer",
+    "X71": "bookkeeping of managed routes at an AWS load balancer",
 }
 ON_PURPOSE = {"X68", "X72", "X73"}
 
@@ -157,8 +251,7 @@ def exists(where: str) -> bool:
     if "::" not in where:
         return where in SCENARIOS
     file, _, test = where.partition("::")
-    folder = {"M:": MACHINE, "R:": RUNTIME, "N:": NGINX}[file[:2]]
-    path = ROOT / f"{folder}{file[2:]}.py"
+    path = ROOT / f"{FOLDERS[file[:2]]}{file[2:]}.py"
     return test.startswith("test_") and path.is_file() and test in names_in(path)
 
 

@@ -21,10 +21,10 @@ BESIDE = 99.0  # per cent of what shows no defect of the reference
 Stages = Callable[[str], Stage]
 
 
-def plays() -> Iterator[object]:
-    """Every scenario on every world; what is not played is skipped with its reason."""
+def plays(begin: str = "") -> Iterator[object]:
+    """Every scenario whose name begins so, on every world; what is not played is skipped with its reason."""
     for world in WORLDS:
-        for name in SCENARIOS:
+        for name in [each for each in SCENARIOS if each.startswith(begin)]:
             reason = skipped(world, name)
             yield pytest.param(world, name, id=f"{world}-{name}", marks=[pytest.mark.skip(reason)] if reason else [])
 
@@ -53,6 +53,18 @@ def test_nearly_everything_is_equal(stages: Stages, world: str) -> None:
     assert facts.percent >= FACTS, f"{world}: {facts}"
     assert events.percent >= EVENTS, f"{world}: {events}"
     assert min(facts.percent_beside_defects, events.percent_beside_defects) >= BESIDE, f"{world}: {facts}, {events}"
+
+
+@pytest.mark.timeout(PATIENCE_S + 20)
+@pytest.mark.parametrize(("world", "scenario"), list(plays("routed-")))
+def test_what_leads_requests_is_written_once_for_each_change(stages: Stages, world: str, scenario: str) -> None:
+    """No loop and no second try: a step, an abort's weight and routes, what comes behind the last step, and the repair of
+    what a client has written are one write each.
+    """
+    writes = stages(world).outcome(scenario, PATIENCE_S).writes
+
+    assert writes
+    assert [each for each in writes if each.count - each.client > 2 + each.steps + each.client] == []
 
 
 def test_every_wanted_difference_belongs_to_a_recording_and_has_a_reason() -> None:

@@ -11,6 +11,8 @@ Manifest = dict[str, Any]
 
 ROLLOUTS, REPLICA_SETS, DEPLOYMENTS = "rollouts.argoproj.io", "replicasets.apps", "deployments.apps"
 INGRESSES, SERVICES, PODS, EVENTS = "ingresses.networking.k8s.io", "services", "pods", "events"
+VIRTUAL_SERVICES, DESTINATION_RULES = "virtualservices.networking.istio.io", "destinationrules.networking.istio.io"
+LEADING = {INGRESSES, SERVICES, VIRTUAL_SERVICES, DESTINATION_RULES}  # what leads requests
 
 # What a play follows, with the path under which an API server serves it. The name is `<plural>.<group>`.
 SERVED = {
@@ -18,6 +20,8 @@ SERVED = {
     REPLICA_SETS: "/apis/apps/v1",
     DEPLOYMENTS: "/apis/apps/v1",
     INGRESSES: "/apis/networking.k8s.io/v1",
+    VIRTUAL_SERVICES: "/apis/networking.istio.io/v1alpha3",  # the version of the recordings' manifests
+    DESTINATION_RULES: "/apis/networking.istio.io/v1alpha3",
     SERVICES: "/api/v1",
     PODS: "/api/v1",
     EVENTS: "/api/v1",
@@ -27,6 +31,8 @@ KINDS = {
     "ReplicaSet": REPLICA_SETS,
     "Deployment": DEPLOYMENTS,
     "Ingress": INGRESSES,
+    "VirtualService": VIRTUAL_SERVICES,
+    "DestinationRule": DESTINATION_RULES,
     "Service": SERVICES,
 }
 

@@ -16,7 +16,10 @@ _OWN = "tidegate.io/"  # bookkeeping of this controller and its router
 
 
 def facts_of(state: State) -> Facts:
-    """Every leaf of every object by its path: `Rollout/web status.phase`."""
+    """Every leaf of every object by its path: `Rollout/web status.phase`.
+
+    Of an entry that a list holds more than once, the first is told, and how often it is there: what was copied is one fact.
+    """
     facts: Facts = {}
     for name, value in state.items():
         _collect(facts, name, value)
@@ -34,6 +37,9 @@ def _collect(facts: Facts, path: str, value: Any) -> None:
             facts[f"{path}[{condition['type']}]"] = timeless(shown)
     elif isinstance(value, list):
         for number, part in enumerate(value):
-            _collect(facts, f"{path}[{number}]", part)
+            if part not in value[:number]:
+                _collect(facts, f"{path}[{number}]", part)
+                if (times := value.count(part)) > 1:
+                    facts[f"{path}[{number}] times"] = str(times)
     else:
         facts[path] = timeless(str(value))

@@ -5,7 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from playback.cluster import DEPLOYMENTS, INGRESSES, REPLICA_SETS, ROLLOUTS, SERVICES, Manifest
+from playback.cluster import (
+    DEPLOYMENTS,
+    DESTINATION_RULES,
+    INGRESSES,
+    REPLICA_SETS,
+    ROLLOUTS,
+    SERVICES,
+    VIRTUAL_SERVICES,
+    Manifest,
+)
 
 
 def _meta(item: Manifest, *keys: str) -> Manifest:
@@ -52,7 +61,7 @@ def _service(item: Manifest) -> Manifest:
     return {**_meta(item, "annotations"), "selector": item["spec"].get("selector") or {}}
 
 
-def _ingress(item: Manifest) -> Manifest:
+def _route(item: Manifest) -> Manifest:
     return {**_meta(item, "annotations", "labels"), "spec": item["spec"]}
 
 
@@ -64,6 +73,8 @@ FORMS: dict[str, Callable[[Manifest], Manifest]] = {
     ROLLOUTS: _rollout,
     REPLICA_SETS: _replica_set,
     SERVICES: _service,
-    INGRESSES: _ingress,
+    INGRESSES: _route,
+    VIRTUAL_SERVICES: _route,
+    DESTINATION_RULES: _route,
     DEPLOYMENTS: _deployment,
 }

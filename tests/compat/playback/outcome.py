@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from playback.comparison import Difference, differences, events_of, settled_at
+from playback.comparison import Difference, acts, differences, events_of, settled_at
 from playback.facts import facts_of
 from playback.player import Played
 from playback.recording import Recording, State
-from playback.wanted import WANTED, Wanted, reason_of
+from playback.rows import Wanted
+from playback.wanted import WANTED, reason_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,12 +42,27 @@ class Share:
 
 
 @dataclass(frozen=True, slots=True)
+class Writes:
+    """How often an object that leads requests was written in the act that begins with `deed`, the deed's own write included.
+
+    `steps` is how many steps the Rollout completed in it, and `client` how many writes to the object were the client's.
+    """
+
+    deed: int
+    object: str
+    count: int
+    steps: int
+    client: int
+
+
+@dataclass(frozen=True, slots=True)
 class Outcome:
     """One scenario on one world. `facts`: settled facts; `events`: Events, each as often as it was sent."""
 
     differences: tuple[Difference, ...]
     facts: Share
     events: Share
+    writes: tuple[Writes, ...] = ()
 
     def told(self) -> dict[str, Any]:
         """As JSON."""
@@ -55,14 +72,27 @@ class Outcome:
 def read_outcome(told: dict[str, Any]) -> Outcome:
     """What `told` gave."""
     found = tuple(Difference(**each) for each in told["differences"])
-    return Outcome(found, Share(**told["facts"]), Share(**told["events"]))
+    writes = tuple(Writes(**each) for each in told["writes"])
+    return Outcome(found, Share(**told["facts"]), Share(**told["events"]), writes)
 
 
 def outcome_of(recording: Recording, played: Played) -> Outcome:
     """Everything that can be said of a play."""
     found = tuple(differences(recording, played))
     rows = WANTED.get(recording.name, ())
-    return Outcome(found, _facts(recording, played, rows), _events(recording, played, rows))
+    return Outcome(
+        found, _facts(recording, played, rows), _events(recording, played, rows), tuple(writes_of(recording, played))
+    )
+
+
+def writes_of(recording: Recording, played: Played) -> Iterator[Writes]:
+    """What was written in each act here."""
+    for act in acts(recording):
+        scenes = [played.scenes[number] for number in act]
+        steps = sum("RolloutStepCompleted" in text for scene in scenes for text in scene.events)
+        counts = sum((Counter(scene.writes) for scene in scenes), Counter[str]())
+        for name, count in sorted(counts.items()):
+            yield Writes(act[0], name, count, steps, sum(name in recording.deeds[number].written for number in act))
 
 
 def share_of(pairs: Iterable[tuple[Difference, int, int]], rows: Iterable[Wanted]) -> Share:

@@ -9,7 +9,17 @@ from typing import Any
 
 import yaml
 
-from playback.cluster import INGRESSES, KINDS, PODS, REPLICA_SETS, ROLLOUTS, SERVICES, Cluster, Manifest
+from playback.cluster import (
+    INGRESSES,
+    KINDS,
+    PODS,
+    REPLICA_SETS,
+    ROLLOUTS,
+    SERVICES,
+    VIRTUAL_SERVICES,
+    Cluster,
+    Manifest,
+)
 from playback.recording import Deed, Recording, Scene
 from playback.staging import Staging
 from playback.symbols import HASH
@@ -55,7 +65,9 @@ class Player:
                 self._world.until_quiet(still_s, max(deed.what.get("cap", CAP_S), SHORT_CAP_S))
                 if number == len(self._recording.deeds) - 1:
                     self._world.until_quiet(still_s + LAST_S, CAP_S)
-                scenes.append(Scene(self._world.state(), self._world.events(), self._world.shown()))
+                scenes.append(
+                    Scene(self._world.state(), self._world.events(), self._world.shown(), self._world.writes())
+                )
         finally:
             self._world.close()
         return Played(tuple(scenes), tuple(unmet))
@@ -128,6 +140,7 @@ class Player:
             "rev": {r: item for item in sets if (r := _revision(item))},
             "svc": {item["metadata"]["name"]: item for item in world.objects(SERVICES)},
             "ing": {item["metadata"]["name"]: item for item in world.objects(INGRESSES)},
+            "vs": {item["metadata"]["name"]: item for item in world.objects(VIRTUAL_SERVICES)},
             "pods": world.objects(PODS),
             "ev": world.reasons,
         }

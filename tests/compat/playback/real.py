@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 import threading
 from collections import defaultdict
@@ -19,21 +20,32 @@ from realcluster.rest import MERGE_PATCH, Api, ApiError
 from playback.cluster import KINDS, SERVED, Manifest, Move
 
 _DEPLOY = Path(__file__).parents[3] / "deploy"
-_COMMAND = [sys.executable, "-c", "import sys; from tidegate.cli.main import main; sys.exit(main())", "controller"]
+_COMMAND = [sys.executable, "-c", "import sys; from tidegate.cli.main import main; sys.exit(main())"]
+_RIGHTS = [*_COMMAND, "plugins", "rbac", "--namespace=tidegate"]
+_BINDING = [
+    "create",
+    "clusterrolebinding",
+    "tidegate-plugins",
+    "--clusterrole=tidegate-plugins",
+    f"--user={CONTROLLER}",
+]
 _CONNECTIONS = 40  # a watch for each kind, and as many plays at once as `houses` allows
 _WATCH_S = 300  # a watch ends after this and goes on from where it was
 _AGAIN_S = 0.2  # after a watch that broke
+_RIGHTS_S = 60.0  # for a command of 1 s, on a busy machine
 _DRAIN_S = 10.0  # within which the controller must answer SIGTERM
 
 
 class Real:
-    """etcd, API server, controller manager and a simulated kubelet; the controller is a process with deploy/'s rights.
+    """etcd, API server, controller manager and a simulated kubelet; the controller is a process with deploy/'s rights, and
+    with those that its plugins name. `crds`: a folder of kinds to be served beside deploy/'s.
 
     To be made in the main thread of its process: the programs end with the thread that started them.
     """
 
-    def __init__(self, binaries: Binaries) -> None:
+    def __init__(self, binaries: Binaries, crds: Path) -> None:
         self._plane = ControlPlane.start(binaries)
+        self._plane.install(crds)
         self._api = Api.at(self._plane.port, self._plane.files.authority, self._plane.tokens[ADMIN], _CONNECTIONS)
         self._ending = threading.Event()
         self._lock = threading.Lock()
@@ -82,10 +94,13 @@ class Real:
 
     def start_controller(self, folder: Path) -> None:
         self._plane.kubectl("apply", "--server-side", "--force-conflicts", "-k", str(_DEPLOY))
+        rights = subprocess.run(_RIGHTS, capture_output=True, text=True, timeout=_RIGHTS_S, check=True).stdout
+        self._plane.kubectl("apply", "-f", "-", stdin=rights)
+        self._plane.kubectl(*_BINDING)
         kubeconfig = self._plane.write_kubeconfig(folder / "kubeconfig", CONTROLLER)
         (port,) = process.free_ports(1)
         flags = [f"--kubeconfig={kubeconfig}", "--metrics-port=0", f"--health-port={port}", "--qps=0"]
-        command = [*_COMMAND, *flags, "--log-level=warning"]
+        command = [*_COMMAND, "controller", *flags, "--log-level=warning"]
         self._controller = process.start("tidegate", command, folder, {"POD_NAMESPACE": "tidegate"})
         self._plane.wait("the controller ready", lambda: _ready(port))
 

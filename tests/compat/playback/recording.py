@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+import yaml
 
 State = dict[str, Any]  # "Kind/name" -> settled object, in symbols
 
@@ -15,12 +18,14 @@ State = dict[str, Any]  # "Kind/name" -> settled object, in symbols
 class Scene:
     """What was found after one deed: the whole settled state, not only what changed, and what happened on the way.
 
-    `events` as `type reason kind/name: message`; `shown` holds every `phase: message` of the Rollouts.
+    `events` as `type reason kind/name: message`; `shown` holds every `phase: message` of the Rollouts. `writes` counts, for
+    each object that leads requests, how often anybody made, changed or removed it; a recording has none of these.
     """
 
     state: State
     events: tuple[str, ...]
     shown: frozenset[str] = frozenset()
+    writes: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +37,15 @@ class Deed:
 
     def __str__(self) -> str:
         return json.dumps(self.what)[:120]
+
+    @property
+    def written(self) -> frozenset[str]:
+        """The objects, as `Kind/name`, that the deed itself writes."""
+        if "apply" in self.what:
+            manifests = [each for each in yaml.safe_load_all(self.what["apply"]) if each]
+            return frozenset(f"{each['kind']}/{each['metadata']['name']}" for each in manifests)
+        where = self.what.get("delete", self.what)
+        return frozenset({f"{where['kind']}/{where['name']}"} if "kind" in where else ())
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,13 +78,18 @@ def read_recording(path: Path, renames: Mapping[str, str] | None = None) -> Reco
 
 
 def _texts(events: Iterable[str | dict[str, Any]]) -> Iterator[str]:
-    """One text for each Event; what came more than three times is counted in a last entry, and stripped of its mark."""
+    """One text for each Event, stripped of its mark.
+
+    What came more than three times stands there three times, and how often it came at all in a last entry.
+    """
+    seen: Counter[str] = Counter()
     for event in events:
         if isinstance(event, str):
+            seen[event] += 1
             yield event.replace("(combined from similar events): ", "")
         else:
             for repeated in event["repeated"]:
-                yield from [repeated["what"]] * repeated["times"]
+                yield from [repeated["what"]] * (repeated["times"] - seen[repeated["what"]])
 
 
 def _after(state: State, entry: dict[str, Any]) -> State:

@@ -16,14 +16,15 @@ from tidegate_sandbox.server import Sandbox
 
 
 class Sandboxed:
-    """A sandbox, and a controller in a thread of this process."""
+    """A sandbox that serves the kinds of some folders, and a controller in a thread of this process."""
 
-    def __init__(self, crds: Path) -> None:
+    def __init__(self, *crds: Path) -> None:
         self._sandbox = Sandbox()
         self._stop, self._code = threading.Event(), list[int]()
         self._controller: threading.Thread | None = None
         self._sandbox.start()
-        self._sandbox.install_crds(crds)
+        for folder in crds:
+            self.serve(folder)
 
     def follow(self, note: Callable[[Move], None]) -> Callable[[], None]:
         def tell(change: Change) -> None:
@@ -55,6 +56,10 @@ class Sandboxed:
 
     def delete(self, resource: str, namespace: str, name: str) -> None:
         self._sandbox.objects.delete(resource, namespace, name)
+
+    def serve(self, crds: Path) -> None:
+        """Serve further kinds from now on."""
+        self._sandbox.install_crds(crds)
 
     def start_controller(self, folder: Path) -> None:
         options = ControllerOptions(

@@ -31,8 +31,11 @@ STAGING: dict[str, Staging] = {
     "ops-workload-ref-deleted": Staging({4: 0.1, 6: 0.1, 8: 0.1}),
     "routed-abort-delay-zero": Staging({7: 0.1, 12: 0.1}),
     "routed-adopt-service": Staging(slow="slow pods and sleeps are its subject, 30 s"),
+    "routed-istio-missing-rule": Staging(slow="sleeps of 16 s together"),
+    "routed-istio-unnamed-routes": Staging({7: 0.1}),
     "routed-nginx-ingresses": Staging(slow="twenty deeds, 22 s"),
     "routed-scale-down-limit": Staging(slow="a delay of 25 s is its subject"),
+    "routed-smi-not-served": Staging({1: 0.1}),
     "routed-third-revision": Staging(quiet={9: 3.2}),  # its timed pause of 2 s lasts up to 3 s (X25)
     "routed-weight-error": Staging({1: 0.1, 3: 0.1}),
 }

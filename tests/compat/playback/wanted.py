@@ -5,57 +5,15 @@ The reasons are in `reasons`. A row that fits nothing any more is a fault too: w
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
 
 from playback.comparison import Difference
-
-EVERY_DEED = range(0, 100)
-
-
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """Facts that may differ after some deeds. `fact` and `ours` are patterns in which `*` stands for anything.
-
-    `sometimes`: a race decides whether it shows, so a row that excuses nothing is no fault.
-    """
-
-    why: str
-    fact: str
-    deeds: Iterable[int] = field(default=EVERY_DEED)
-    ours: str = "*"
-    sometimes: bool = False
-
-    def fits(self, difference: Difference) -> bool:
-        return difference.deed in self.deeds and _like(self.fact, difference.fact) and _like(self.ours, difference.ours)
-
-
-def _like(pattern: str, text: str) -> bool:
-    return re.fullmatch(".*".join(re.escape(part) for part in pattern.split("*")), text, re.DOTALL) is not None
-
-
-def _unpaused(*deeds: int) -> Wanted:
-    return Wanted("X58", "Rollout/* status.conditions[Paused]", deeds, "False RolloutPaused: Rollout is paused")
-
-
-def _longer(*deeds: int) -> tuple[Wanted, ...]:
-    """What is still up where the reference had ended a delay up to a second early; the clock decides how much shows."""
-    facts = (
-        "ReplicaSet/* annotations.scale-down-deadline",
-        *(f"ReplicaSet/* {name}" for name in ("available", "ready", "replicas")),
-        *(f"Rollout/* status.{name}" for name in _COUNTS),
-        "event Normal ScalingReplicaSet * Scaled down *",
-    )
-    return tuple(Wanted("X25", fact, deeds, sometimes=True) for fact in facts)
-
-
-_COUNTS = ("HPAReplicas", "availableReplicas", "readyReplicas", "replicas", "updatedReplicas")
-
+from playback.rows import Wanted, longer, unpaused
+from playback.wanted_routed import ROUTED
 
 WANTED: dict[str, tuple[Wanted, ...]] = {
-    "bluegreen-abort-before-switch": (_unpaused(4, 5, 6), *_longer(8, 9, 10)),
-    "bluegreen-anti-affinity": _longer(2, 4),
+    "bluegreen-abort-before-switch": (unpaused(4, 5, 6), *longer(8, 9, 10)),
+    "bluegreen-anti-affinity": longer(2, 4),
     "bluegreen-auto-promotion-resume": (
         Wanted("X41", "wait", [6]),
         Wanted("X41", "event Normal RolloutPaused *", [5], "-"),
@@ -70,19 +28,19 @@ WANTED: dict[str, tuple[Wanted, ...]] = {
     "bluegreen-delay-revision-limit": (
         Wanted("former annotation", "ReplicaSet/shop-<hash:2> annotations.*desired-replicas", range(8, 13), "1"),
     ),
-    "bluegreen-metadata": (_unpaused(11, 12),),
-    "bluegreen-no-preview-service": (_unpaused(4, 5),),
+    "bluegreen-metadata": (unpaused(11, 12),),
+    "bluegreen-no-preview-service": (unpaused(4, 5),),
     "bluegreen-progress-deadline": (
         Wanted("X65", "event Warning RolloutAborted *: ReplicaSet * has timed out *", [4], "-"),
-        *_longer(4, 5, 6, 7, 8),
+        *longer(4, 5, 6, 7, 8),
     ),
-    "bluegreen-rollback-window": _longer(2, 4, 6, 7, 8),
-    "bluegreen-user-paused": _longer(8, 9),
-    "canary-abort-one-replica": (_unpaused(4, 5),),
+    "bluegreen-rollback-window": longer(2, 4, 6, 7, 8),
+    "bluegreen-user-paused": longer(8, 9),
+    "canary-abort-one-replica": (unpaused(4, 5),),
     "canary-deadline-abort-set-later": (
         Wanted("X65", "event Warning RolloutAborted *: ReplicaSet * has timed out *", [4], "-"),
     ),
-    "canary-default-percentages": (_unpaused(4, 5),),
+    "canary-default-percentages": (unpaused(4, 5),),
     "canary-first-deploy": (Wanted("X67", "event Normal SkipSteps *: Rollback to stable ReplicaSets", [2], "-"),),
     "canary-invalid-spec": (
         Wanted("X39", "Rollout/app status.conditions[InvalidSpec]", [4, 6, 8, 10], sometimes=True),
@@ -115,7 +73,7 @@ WANTED: dict[str, tuple[Wanted, ...]] = {
         Wanted("X40", "*", range(8, 14)),
         Wanted("X40", "event Normal *", [14], "-"),
     ),
-    "canary-rollback-after-abort": (_unpaused(4, 5),),
+    "canary-rollback-after-abort": (unpaused(4, 5),),
     "canary-rollback-outside-window": (Wanted("X67", "event Normal SkipSteps *", [6], "-"),),
     "canary-rollback-window": (Wanted("X67", "event Normal SkipSteps *", [6], "-"),),
     "canary-services-last-drain": (
@@ -123,7 +81,7 @@ WANTED: dict[str, tuple[Wanted, ...]] = {
         Wanted("two moves", "shown Progressing: old replicas are pending termination", [4], sometimes=True),
     ),
     "canary-single-replica": (
-        _unpaused(6, 7),
+        unpaused(6, 7),
         Wanted("two moves", "shown Progressing: old replicas are pending termination", [4], sometimes=True),
     ),
     "canary-surge-changed-in-update": (
@@ -143,13 +101,13 @@ WANTED: dict[str, tuple[Wanted, ...]] = {
         Wanted("X13", "ReplicaSet/app-<hash:2> replicas", [5], "0", sometimes=True),
         Wanted("X13", "ReplicaSet/app-<hash:*> *", [5], sometimes=True),
     ),
-    "ops-delete-and-drop-service": _longer(2, 4, 6),
+    "ops-delete-and-drop-service": longer(2, 4, 6),
     "ops-events-beyond-25": (
         Wanted("first look", "shown Progressing: active service cutover pending", [0], sometimes=True),
     ),
     "ops-replica-writes": (
         Wanted("former annotation", "ReplicaSet/shop-<hash:1> annotations.*desired-replicas", [10, 11], "2"),
-        *_longer(8, 9, 10),
+        *longer(8, 9, 10),
     ),
     "ops-restart": (
         Wanted("X51", "Rollout/shop status.message", [7, 8, 9], "-"),
@@ -168,106 +126,15 @@ WANTED: dict[str, tuple[Wanted, ...]] = {
     "ops-workload-ref-never": (
         Wanted("lost event", "event Normal NewReplicaSetCreated *", [0], "sent"),
         Wanted("one history", "ReplicaSet/shop-<hash:2> annotations.*/revision-history", [5, 6], "-"),
-        *_longer(2, 3),
+        *longer(2, 3),
     ),
     "ops-workload-ref-progressively": (
         Wanted("one history", "ReplicaSet/shop-<hash:*> annotations.*/revision-history", range(7), "-"),
         Wanted("writes to a workload", "*workload-generation", range(7), sometimes=True),
         Wanted("writes to a workload", "Rollout/shop status.workloadObservedGeneration", range(7), sometimes=True),
-        *_longer(3, 4),
+        *longer(3, 4),
     ),
-    "routed-abort-delay-scale": (
-        _unpaused(*range(4, 9), 11, 12),
-        Wanted(
-            "X2", "event Normal SwitchService *'moss-canary' from '<hash:1>' to '<hash:2>'", [4], "-", sometimes=True
-        ),
-        Wanted(
-            "X2", "event Normal SwitchService *'moss-canary' from '<hash:2>' to '<hash:1>'", [4], "sent", sometimes=True
-        ),
-        Wanted(
-            "X2", "Service/moss-canary selector.rollouts-pod-template-hash", range(4, 13), "<hash:1>", sometimes=True
-        ),
-    ),
-    "routed-abort-delay-zero": (
-        Wanted("kept canary", "shown Progressing: waiting for all steps to complete", [9], sometimes=True),
-        _unpaused(6, 7, 8, 11, 12),
-        Wanted("kept canary", "ReplicaSet/reed-<hash:2> replicas", [6, 7, 8], "2"),
-        Wanted("kept canary", "ReplicaSet/reed-<hash:2> replicas", [11, 12], "1"),
-        Wanted("kept canary", "ReplicaSet/reed-<hash:2> *", [6, 7, 8, 11, 12]),
-        *(Wanted("kept canary", f"Rollout/reed status.{name}", [6, 7, 8, 11, 12]) for name in _COUNTS),
-        Wanted("kept canary", "wait", [7, 12]),
-        Wanted(
-            "X2", "Service/reed-canary selector.rollouts-pod-template-hash", range(6, 9), "<hash:1>", sometimes=True
-        ),
-    ),
-    "routed-abort-while-paused": (
-        _unpaused(8, 9),
-        Wanted(
-            "X2", "event Normal SwitchService *'sage-canary' from '<hash:1>' to '<hash:2>'", [6], "-", sometimes=True
-        ),
-        Wanted(
-            "X2", "event Normal SwitchService *'sage-canary' from '<hash:2>' to '<hash:1>'", [6], "sent", sometimes=True
-        ),
-        Wanted(
-            "X2", "Service/sage-canary selector.rollouts-pod-template-hash", range(6, 9), "<hash:1>", sometimes=True
-        ),
-    ),
-    "routed-adopt-service": (
-        Wanted("X16", "shown Degraded: *is managed by another Rollout", [13], sometimes=True),
-        Wanted("X16", "Service/ivy-canary selector.rollouts-pod-template-hash", [4, 5], "<hash:2>"),
-        Wanted("X16", "Service/ivy-stable selector.rollouts-pod-template-hash", [13, 14], "<hash:1>"),
-        Wanted("X16", "Service/ivy-stable annotations.*managed-by-rollouts", [13, 14], "ivy"),
-        Wanted("X16", "event Normal SwitchService *"),
-        Wanted(
-            "one history",
-            "ReplicaSet/ivy-<hash:2> annotations.rollout.argoproj.io/revision-history",
-            range(11, 19),
-            "-",
-        ),
-    ),
-    "routed-dynamic-abort": (_unpaused(6, 7),),
-    "routed-dynamic-abort-delay": (_unpaused(6, 7, 8), *_longer(6, 7)),
-    "routed-dynamic-third-revision": (
-        Wanted("X10", "Service/cape-canary selector.rollouts-pod-template-hash", [6], sometimes=True),
-        Wanted("X10", "Rollout/cape status.currentStepIndex", [6], "0"),
-        Wanted("X10", "*", [6]),
-        _unpaused(*range(9, 17)),
-    ),
-    "routed-max-weight": (
-        Wanted("X39", "Rollout/dial status.*", [6], sometimes=True),
-        Wanted("X8", "Ingress/dial-dial-canary annotations.*canary-weight-total", range(12, 16), "-"),
-    ),
-    "routed-nginx-ingresses": (
-        Wanted("X26", "Ingress/shop-web-canary spec.rules[0].http.paths[1].*", EVERY_DEED, "-"),
-        Wanted("X63", "Ingress/shop-admin-canary labels.owner", range(6, 18), "someone"),
-        Wanted("X63", "event Normal PatchingCanaryIngress *`shop-admin-canary` to desiredWeight '50'", [6], "-"),
-        Wanted("X17", "event Normal CreatingCanaryIngress *`shop-web-canary` with weight `50`", [8], "sent"),
-        Wanted("X17", "event Normal CreatingCanaryIngress *`shop-web-canary` with weight `50`", [10], "-"),
-        Wanted("X17", "Ingress/shop-web-canary *", [8, 9]),
-        Wanted("X8", "Ingress/shop-*-canary annotations.*canary-by-header", range(12, 18), "-"),
-    ),
-    "routed-nginx-missing-at-start": (
-        Wanted("X39", "Rollout/fern status.conditions[InvalidSpec]", [2, 4, 6, 8, 10], sometimes=True),
-        Wanted("X39", "Rollout/fern status.message", [2, 4, 6, 8, 10], sometimes=True),
-        Wanted("X39", "*", [10], sometimes=True),
-    ),
-    "routed-progress-threshold": (
-        Wanted("X56", "Rollout/loom status.phase", [4, 5], "Progressing", sometimes=True),
-        Wanted(
-            "X56",
-            "Rollout/loom status.message",
-            [4, 5],
-            "updated replicas are still becoming available",
-            sometimes=True,
-        ),
-    ),
-    "routed-weight-error": (
-        Wanted("X34", "shown *", [0, 4], sometimes=True),
-        Wanted("X34", "wait", [1, 3]),
-        Wanted("X34", "Rollout/gate status.phase", range(4), "Degraded"),
-        Wanted("X34", "Rollout/gate status.message", range(4), "InvalidSpec: *controlled by different object*"),
-        Wanted("X34", "*", range(5)),
-    ),
+    **ROUTED,
 }
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable
 
-from playback.cluster import EVENTS, REPLICA_SETS, ROLLOUTS, SERVED, Cluster, Manifest, Move
+from playback.cluster import EVENTS, LEADING, REPLICA_SETS, ROLLOUTS, SERVED, Cluster, Manifest, Move
 from playback.forms import FORMS
 from playback.recording import State
 from playback.symbols import HASHES, Symbols
@@ -25,6 +26,7 @@ class World:
         self._moved, self._heard = time.monotonic(), 0
         self._events: list[Manifest] = []
         self._shown: set[str] = set()
+        self._writes: Counter[str] = Counter()
         self.reasons: set[str] = set()
         self.close = cluster.follow(self._note)
         cluster.make_namespace(namespace)
@@ -41,6 +43,8 @@ class World:
             self._moved = time.monotonic()  # an Event too: a controller sends it when it has nothing better to do
             if move.resource == ROLLOUTS and (status := move.object.get("status") or {}).get("phase"):
                 self._shown.add(f"{status['phase']}: {status.get('message', '')}")
+            if move.resource in LEADING:
+                self._writes[f"{move.object['kind']}/{meta['name']}"] += 1
             if move.resource == REPLICA_SETS:
                 for label, symbol in HASHES.items():
                     self.symbols.meet((meta.get("labels") or {}).get(label, ""), symbol)
@@ -93,6 +97,12 @@ class World:
         with self.changed:
             shown, self._shown = self._shown, set()
         return frozenset(self.symbols.of(text) for text in shown)
+
+    def writes(self) -> dict[str, int]:
+        """How often each object that leads requests was written since the last call, by whomever."""
+        with self.changed:
+            writes, self._writes = self._writes, Counter()
+        return dict(writes)
 
     def state(self) -> State:
         """Every object the recorder looks at, in its form."""

@@ -112,10 +112,11 @@ class Routers:
         # A former config stays noted until what it left behind is gone; a new router is noted before it writes.
         self._note_used({**self._raw_configs(), **self._used})
         done = self._asked(action)()
+        repair = isinstance(action, SetWeights) and self._is_repair(action)
         if isinstance(action, SetWeights) and not action.early:
             self._leave_former(action.router, events)
         events.extend(done.events)
-        if isinstance(action, SetWeights) and self._is_repair(action):
+        if repair:
             told = [self._memory.contests.repaired(self._sight.rollout.key, change) for change in done.changes]
             events.extend(event for event in told if event is not None)
         return Outcome(action, wrote=done.wrote)
