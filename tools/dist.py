@@ -1,18 +1,33 @@
 """Builds a wheel of every package into dist/ and looks at what is in them.
 
-Run by `make dist`. A folder may be given instead of dist/; it is emptied first.
+Run by `make dist`. A folder may be given instead of dist/. Wheels of an earlier run in it are replaced; a folder that
+holds anything else is refused.
 """
 
+import argparse
 import shutil
 import subprocess
 import sys
 import tempfile
+import tomllib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 # Started as a script, so its own folder is on the path.
 from house.wheels import faults, unmet
 from setup import ROOT, packages
+
+
+def strangers(into: Path, folders: Sequence[Path]) -> list[str]:
+    """What a folder holds beside wheels of these packages; nothing for one that does not exist."""
+    if not into.exists():
+        return []
+    if not into.is_dir():
+        return [into.name]
+    projects = [tomllib.loads((folder / "pyproject.toml").read_text())["project"]["name"] for folder in folders]
+    ours = {project.replace("-", "_") for project in projects}
+    found = sorted(path.name for path in into.iterdir())
+    return [name for name in found if not (name.endswith(".whl") and name.partition("-")[0] in ours)]
 
 
 def build(folders: Sequence[Path], into: Path) -> list[Path]:
@@ -45,9 +60,15 @@ def report(wheels: Sequence[Path]) -> Iterator[str]:
     yield from (f"dist: FAILED: {fault}" for fault in unmet(wheels))
 
 
-def main() -> int:
+def main(arguments: Sequence[str] | None = None) -> int:
     """Exit code 0 when every package has a sound wheel."""
-    into = Path(sys.argv[1]) if len(sys.argv) > 1 else ROOT / "dist"
+    parser = argparse.ArgumentParser(prog="dist", description="Build a wheel of every package and look inside.")
+    parser.add_argument("into", nargs="?", type=Path, default=ROOT / "dist", help="the folder (default: dist/)")
+    into: Path = parser.parse_args(arguments).into
+    if others := strangers(into, packages()):
+        parser.error(
+            f"{into} holds {', '.join(others[:3])}; name a folder that is empty or holds only wheels of this project"
+        )
     try:
         wheels = build(packages(), into)
     except subprocess.CalledProcessError as error:

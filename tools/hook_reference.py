@@ -8,9 +8,10 @@ import re
 import sys
 import textwrap
 from collections.abc import Callable, Iterator
-from dataclasses import fields, is_dataclass
+from dataclasses import Field, fields, is_dataclass
 from enum import Enum
 from pathlib import Path
+from typing import Any
 
 from tidegate import hooks
 from tidegate.errors import TidegateError
@@ -28,6 +29,7 @@ After this page you know every verb that a router may have, what it is handed, a
 
 This page is written by `tools/hook_reference.py` from the docstrings of `tidegate.hooks`, plugin API version {version}.
 Everything on it is imported from `tidegate.hooks`.
+Values are shown with their fields, in the order in which their constructors take them; `...` stands for an empty default.
 """
 
 # The order in which an author meets them; a name of `tidegate.hooks` that is missing here is an error.
@@ -61,7 +63,7 @@ def parts_of(doc: str) -> tuple[str, dict[str, str]]:
     if missing := [heading for heading in HEADINGS if heading not in found]:
         raise ValueError(f"no {', '.join(missing)} in: {doc.splitlines()[0]}")
     summary = doc.partition("\nWhen:")[0]
-    return _line(summary), {heading: _line(found[heading]) for heading in HEADINGS}
+    return _text(summary), {heading: _line(found[heading]) for heading in HEADINGS}
 
 
 def unlisted() -> set[str]:
@@ -104,8 +106,7 @@ def _members(found: type) -> Iterator[str]:
         rows = [f"| `{found.__name__}.{name}` | {_line(remarks.get(name, ''))} |" for name in found.__members__]
         yield "\n".join(["| | |", "|---|---|", *rows])
     elif is_dataclass(found):
-        signature = ", ".join(_field(field.name, found) for field in fields(found))
-        yield f"```python\n{_wrapped(f'{found.__name__}({signature})')}\n```"
+        yield f"```python\n{_declared(found)}\n```"
     else:
         for name, function in inspect.getmembers(found, inspect.isfunction):
             if not name.startswith("_") and name != "changes":
@@ -140,24 +141,26 @@ def _parameters(owner: type) -> list[inspect.Parameter]:
     return list(inspect.signature(owner).parameters.values())
 
 
-def _field(name: str, owner: type) -> str:
-    parameter = inspect.signature(owner).parameters[name]
-    default = parameter.default
+def _field(found: Field[Any], owner: type) -> str:
+    """A field as the class declares it: its name, its annotation, its default."""
+    default = inspect.signature(owner).parameters[found.name].default
+    declared = f"{found.name}: {found.type}"
     if default is inspect.Parameter.empty:
-        return name
-    shown = "..." if "factory" in repr(default) else repr(default)
-    return f"{name}={shown if not is_dataclass(default) else '...'}"
+        return declared
+    shown = "..." if "factory" in repr(default) or is_dataclass(default) else repr(default).replace("'", '"')
+    return f"{declared} = {shown}"
 
 
 def _signature(function: Callable[..., object]) -> str:
-    source = inspect.getsource(function)
+    source = textwrap.dedent(inspect.getsource(function))
     match = re.search(r"def .*?:\n", source, re.S)
     assert match is not None, f"no signature in {source!r:.80}"
-    return f"{textwrap.dedent(match.group().rstrip())} ..."
+    return f"{match.group().rstrip()} ..."
 
 
-def _wrapped(call: str) -> str:
-    return "\n".join(textwrap.wrap(call, 110, subsequent_indent="    "))
+def _declared(owner: type) -> str:
+    """The fields of a dataclass as its source has them; they may be given in this order, or by name."""
+    return f"class {owner.__name__}:\n" + "\n".join(f"    {_field(field, owner)}" for field in fields(owner))
 
 
 def _line(text: str) -> str:

@@ -62,7 +62,8 @@ def _play(played: Played) -> None:
     for operation in played.history.operations:
         played.done.append((cluster.timeline.ms, operation))
         if operation[0] in CLIENT:
-            asked, before = (operation if asked is None else None), dict(cluster.status)
+            alone = asked is None and not cluster.gate.armed  # what is planted may contradict it
+            asked, before = (operation if alone else None), dict(cluster.status)
         rested = cluster.settle() if operation[0] == "settle" else None
         if operation[0] != "settle":
             carry_out(cluster, operation)

@@ -105,7 +105,8 @@ class DataPlane:
 
     def _arrive(self, router: Router, shares: Shares) -> None:
         router.pending -= 1
-        self._enforce(router, shares)
+        # What was under way when the router was left is its owner's affair.
+        self._enforce(router, shares if router.written is not None else None)
 
     def leave(self, name: str) -> None:
         """A router is no longer ours: requests go where its owner sends them."""

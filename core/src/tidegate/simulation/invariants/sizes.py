@@ -78,11 +78,10 @@ def i8_bounds_hold(look: Look) -> Iterator[str]:
         yield f"{before} -> {after} pods wanted, at most {look.limit}"
     if look.canary.dynamic_stable_scale and any(step.set_canary_scale is not None for step in look.canary.steps):
         return  # 3.8: stable follows the weight alone, and the user has sized the canary below it
-    # Pods of a new version that a router has been told to send nothing make up for nobody's.
-    idle = {look.new.name} if look.routed and look.new and look.new is not look.stable and not look.recorded_canary else ()
-    counted = [s for s in look.owned if s.name not in idle]
-    ready = sum(min(s.available, s.spec_replicas) for s in counted)
-    left = sum(min(s.available, look.size(s)) for s in counted)
+    # A new version that a router has been told to send nothing may go.
+    idle = look.new if look.routed and look.new is not look.stable and not look.recorded_canary else None
+    ready = sum(min(s.available, s.spec_replicas) for s in look.owned)
+    left = sum(min(s.available, s.spec_replicas if s is idle else look.size(s)) for s in look.owned)
     if left < min(ready, look.floor):
         sizes = ", ".join(f"{look.named(s)} -> {look.size(s)}" for s in look.owned)
         yield f"{ready} -> {left} available, at least {look.floor}: {sizes}"
