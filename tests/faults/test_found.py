@@ -65,6 +65,19 @@ FOUND = {
         "CqVLKJyxVmbX0nE21uoM6EkBYwTWcqJ7N8UajhV0n1CL150226ZlsLvwo52YiE9ZH5zx1HwWOiJlnEf6QOVsZdLbEjUsMIPC7qsi"
         "xbqetDLipG8dcP6u-9O-C5WoUdP2RW0YHhfNJfyYn1q_ubqm5zz_AsImlw4="
     ),
+    "a version that was stable a pass ago keeps its pods while labels move": (
+        "eNpNUMtugzAQ_JeVeqMVNMmFcz8gStRThKINXohVY1s2j0aIf-8Y2ione8ez8_BMtbONbqmcKfaBe2kf6V6z5bDeADaNrk9u6LVd"
+        "eZ3EO84low6sVlR6k0jlZSbLnVBJd1qy_6GjpQI59uI3kuchSlJSAxy1s1QelqVKet_nIbR4y9fh0_LI2vDNJJ0iz18IuLZHp-JR"
+        "wkm80TWfpafyfYFF2AC47ODnpU4mPrg2SIwfwspoK2dBZZU4eVpJ2UPKddmKYXG4RekjZUWFTN4l7gxtVo8rrvnbIZXhtpWwzUkn"
+        "Shh1LVclhn9p6DC58GUcK6SHMJJ0HlkbNlGw47xs_Td7mPYoWmUXangwPTaMizh2CeqE7XTXIGRFgVl3-HpQxoKq6mmOxk2v436V"
+        "mVhjfX94lgzS4PcV4IT-eVbLD0rzriA="
+    ),
+    "a Service does not move to pods that are on their way out": (
+        "eNpdT0FuhDAM_IvP6Srsthe-0UMPCK284GZTIIlMgKIVf69NUVv15vGMZ8YPaGJ49w7KB4yZMZNbdW4wIK_fW0ojlJVMlN_Iu3uG"
+        "srB2M_82W21EjLeeXoln3xCUBwZz-P0Sh_-2GWBKvW9QMs5ikKiRVF3HKRNrsvim2I5ahgnb9Srj5WT3NOeIFRcnKSR9dv9rSz3u"
+        "MquyJXLXR2wlVpokjkOSwpknkpOYSL72MWhSpR9lKVybCgbCsNy91i-sYD-g01fmC9TK9zF2u_CHOO9wQZ_BPL_oPBPfhPmYQvfk"
+        "Q0uffxS2rrcvczp-_A=="
+    ),
 }
 
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from random import Random
 from typing import Any
 
-from histories.settings import Config, steps
+from histories.settings import Config, lowers, steps
 from tidegate.api.wire import write_time
 from tidegate.errors import TidegateError
 from tidegate.simulation import Cluster, Fault
@@ -42,6 +42,8 @@ def _verb(cluster: Cluster, name: str) -> None:
 
 
 def _scale(cluster: Cluster, replicas: int) -> None:
+    if replicas == 0:  # somebody wants no pods, whatever a slow router still sends where
+        cluster.pods.hurt.update(pod.pod_hash for pod in cluster.pods.all.values())
     cluster.patch_spec({"replicas": replicas})
 
 
@@ -235,7 +237,10 @@ def _of_client(random: Random, config: Config) -> Operation:
     if roll < 0.98 or config.workload:
         routed = "trafficRouting" in (config.strategy.get("canary") or {})
         total = ((config.strategy.get("canary") or {}).get("trafficRouting") or {}).get("maxTrafficWeight", 100)
-        return ["steps", steps(random, total, routed=routed)]
+        found = steps(random, total, routed=routed)
+        if any(kind == "ingress" and delay > 0 for _, kind, delay in config.routers) and lowers({"steps": found}):
+            found = []  # see `settings.drawn`: such a router is promised no more than the delays of the spec
+        return ["steps", found]
     if "blueGreen" in config.strategy:
         return ["strategy", {"canary": {"steps": [{"setWeight": 50}, {"pause": {}}]}}]
     return ["strategy", {"blueGreen": {"activeService": "active", "previewService": "preview"}}]

@@ -69,7 +69,9 @@ def _still_needed(case: Case) -> int:
     """Pods that the share needs which routers still send to the new version; one where a scale step wants fewer, but some."""
     if case.new is None or full(case):
         return 0
-    if unverified(case):
+    weights = case.status.canary.weights
+    was_stable = weights is not None and weights.stable.pod_template_hash == case.new.pod_hash
+    if unverified(case) or was_stable:
         return case.new.spec_replicas  # the router may still send a former, larger share, or that of a former role
     if case.carried_by(case.new) == 0:
         return 0
@@ -170,7 +172,7 @@ def may_receive(case: Case, service: str, replica_set: ReplicaSetView) -> bool:
         return True
     if not view.managed_by:
         return replica_set.spec_replicas > 0 and replica_set.available >= replica_set.spec_replicas
-    return replica_set.available >= 1
+    return min(replica_set.available, replica_set.spec_replicas) >= 1  # not those that are on their way out
 
 
 def count(replica_set: ReplicaSetView | None) -> Count:
