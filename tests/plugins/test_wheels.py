@@ -73,6 +73,30 @@ def test_the_wheel_of_core_brings_the_template(built: list[Path]) -> None:
     assert "tidegate/cli/template/router/src/{{ module }}/router.py.jinja" in names
 
 
+@pytest.mark.parametrize(
+    "name",
+    ["notes.txt", "other-1.0-py3-none-any.whl", "tidegate_mesh-0.1.0-py3-none-any.whl", "tidegate_nginx-0.1.0.zip"],
+)
+def test_a_folder_with_anything_else_in_it_is_refused_and_left_alone(
+    tmp_path: Path, name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    kept = [tmp_path / "tidegate_nginx-0.0.1-py3-none-any.whl", tmp_path / name]
+    for path in kept:
+        path.write_text("mine")
+    with pytest.raises(SystemExit) as ended:
+        dist.main([str(tmp_path)])
+    assert ended.value.code == 2
+    assert f"holds {name}; name a folder that is empty" in capsys.readouterr().err
+    assert sorted(tmp_path.iterdir()) == sorted(kept)
+
+
+def test_wheels_of_an_earlier_run_are_no_strangers(tmp_path: Path) -> None:
+    for name in ("tidegate-0.0.1-py3-none-any.whl", "tidegate_aws_alb-0.0.1-py3-none-any.whl"):
+        (tmp_path / name).touch()
+    assert dist.strangers(tmp_path, packages()) == []
+    assert dist.strangers(tmp_path / "missing", packages()) == []
+
+
 def test_a_sound_wheel_has_no_faults(tmp_path: Path) -> None:
     assert [*faults(a_wheel(tmp_path, {}))] == []
 

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 import yaml
-from tidegate.hooks import HeaderRoute, Match, MirrorMatch, MirrorRoute, SpecError
-from tidegate_testkit.traffic import TrafficCase
 
-from tidegate_contour import Contour
-from tidegate_contour_world import a_proxy, routes_of, share
+from tidegate.hooks import HeaderRoute, Match, SpecError
+from tidegate_contour.router import Contour
+from tidegate_contour_world import a_proxy, managed_names, routes_of, share
+from tidegate_testkit.traffic import Neighbour, TrafficCase
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 TESTERS = HeaderRoute("kit-route", (("X-Tester", Match(exact="yes")),))
@@ -25,8 +25,8 @@ def test_an_object_without_both_services_is_refused_with_what_to_do() -> None:
     stage = a_case(a_proxy("other")).start()
     (problem,) = stage.problems()
     assert problem.path.endswith(".httpProxy")
-    assert "name both, with the weights 100 and 0" in problem.detail
-    with pytest.raises(SpecError, match="has no route with both demo-stable and demo-canary"):
+    assert problem.detail.endswith("name demo-stable with weight 100 and demo-canary with weight 0 in one")
+    with pytest.raises(SpecError, match="no route of the HTTPProxy has both Services"):
         stage.weigh(25)
 
 
@@ -45,39 +45,46 @@ def test_a_header_route_keeps_the_path_and_the_policies_of_the_route_it_stands_b
     assert route["services"] == [{"name": "demo-canary", "port": 80, "weight": 100}]
 
 
-def test_a_mirror_route_shares_out_and_follows_the_weight() -> None:
+def test_a_regular_expression_is_a_condition_of_its_own_kind() -> None:
     stage = a_case(a_proxy()).start()
-    match = MirrorMatch(path=Match(prefix="/demo/cart"), headers={"X-Shop": Match(regex="a.*")})
-    stage.route(MirrorRoute("kit-route", (match,), 30))
-    stage.weigh(25)
-    route = routes_of(stage.cluster)[0]
-    assert route["conditions"] == [{"prefix": "/demo/cart"}, {"header": {"name": "X-Shop", "regex": "a.*"}}]
-    assert route["services"] == [
-        {"name": "demo-stable", "port": 80, "weight": 75},
-        {"name": "demo-canary", "port": 80, "weight": 25},
-        {"name": "demo-canary", "port": 80, "weight": 30, "mirror": True},
+    stage.route(HeaderRoute("kit-route", (("X-Tester", Match(regex="y.*")), ("X-Shop", Match(exact="a")))))
+    headers = [{"name": "X-Tester", "regex": "y.*"}, {"name": "X-Shop", "exact": "a"}]
+    assert routes_of(stage.cluster)[0]["conditions"] == [{"prefix": "/demo"}, *({"header": each} for each in headers)]
+
+
+def test_headers_that_the_owner_sets_stay_beside_the_mark() -> None:
+    proxy, theirs = a_proxy(), {"name": "X-Owner", "value": "shop"}
+    proxy["spec"]["routes"][0]["requestHeadersPolicy"] = {"set": [theirs]}
+    stage = a_case(proxy).start()
+    stage.route(TESTERS)
+    ours = {"name": "X-Tidegate-Route", "value": "demo/kit-route"}
+    assert [route["requestHeadersPolicy"]["set"] for route in routes_of(stage.cluster)[:2]] == [
+        [theirs, ours],
+        [theirs],
     ]
 
 
-@pytest.mark.parametrize(
-    ("match", "text"),
-    [
-        pytest.param(MirrorMatch(method=Match(exact="GET"), path=Match(prefix="/")), "matches no method", id="method"),
-        pytest.param(MirrorMatch(), "needs a path or a header", id="everything"),
-        pytest.param(MirrorMatch(headers={"X-Shop": Match(prefix="a")}), "compares no prefix", id="header-prefix"),
-    ],
-)
-def test_a_mirror_match_that_an_httpproxy_has_no_field_for_is_refused(match: MirrorMatch, text: str) -> None:
-    stage = a_case(a_proxy()).start()
-    with pytest.raises(SpecError, match=text):
-        stage.route(MirrorRoute("kit-route", (match,), 30))
-    assert routes_of(stage.cluster) == a_proxy()["spec"]["routes"]
+def test_a_mirror_of_the_owner_has_no_share() -> None:
+    proxy = a_proxy("demo")
+    mirror = {"name": "demo-canary", "port": 80, "mirror": True}
+    proxy["spec"]["routes"][0]["services"].append(mirror)
+    stage = a_case(proxy).start()
+    stage.weigh(25)
+    *shares, last = routes_of(stage.cluster)[0]["services"]
+    assert [each["weight"] for each in shares] == [75, 25]
+    assert last == mirror
 
 
-def test_a_mirror_of_no_percent_is_no_route_because_contour_would_copy_everything() -> None:
-    stage = a_case(a_proxy()).start()
-    stage.route(MirrorRoute("kit-route", (MirrorMatch(path=Match(prefix="/demo/cart")),), 0))
-    assert routes_of(stage.cluster) == a_proxy()["spec"]["routes"]
+def test_header_routes_of_two_rollouts_in_one_object_do_not_overtake_one_another() -> None:
+    near = Neighbour({"httpProxy": "web"}, share("other"))
+    stage = TrafficCase(Contour, {"httpProxy": "web"}, [a_proxy()], share("demo"), neighbour=near).start()
+    other = stage.as_neighbour()
+    assert stage.route(TESTERS).wrote
+    assert other.route(TESTERS).wrote
+    assert not stage.route(TESTERS).wrote
+    assert not other.route(TESTERS).wrote
+    other.keep_routes()
+    assert managed_names(stage.cluster) == ["kit-route"]
 
 
 def test_the_examples_are_sound() -> None:

@@ -1,11 +1,11 @@
 """The conformance suite of tidegate-testkit, run on this router, and the proof that it looks at the right fields."""
 
 import pytest
+
+from tidegate_contour.router import Contour
+from tidegate_contour_world import ContourTranslator, a_proxy, managed_names, share, splits
 from tidegate_testkit.sabotage import TrafficProof
 from tidegate_testkit.traffic import Neighbour, TrafficCase, TrafficConformance
-
-from tidegate_contour import Contour
-from tidegate_contour_world import ContourTranslator, a_proxy, managed_names, share, splits
 
 
 class TestContour(TrafficConformance):

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from tidegate_contour.router import MARK, PROXY
 from tidegate_sandbox.dataplane.endpoints import RESOURCES, Endpoints
 from tidegate_sandbox.dataplane.routes import (
     Cluster,
     HeaderMatch,
     Host,
-    Mirror,
     PathKind,
     PathMatch,
     Route,
@@ -20,9 +20,6 @@ from tidegate_sandbox.dataplane.routes import (
     World,
 )
 from tidegate_testkit.memory import MemoryCluster
-
-from tidegate_contour.router import PROXY
-from tidegate_contour.routes import mark
 
 HEADERS = {"exact": ValueKind.EXACT, "regex": ValueKind.REGEX, "contains": ValueKind.SEARCH}
 # A path that is equal is better than a pattern, a pattern better than the start of a path.
@@ -50,14 +47,15 @@ def routes_of(cluster: MemoryCluster) -> list[dict[str, Any]]:
 
 
 def splits(cluster: MemoryCluster) -> Sequence[Mapping[str, int]]:
-    """The weights of each route by Service, mirrors left out."""
-    return [{each["name"]: each["weight"] for each in _shares(route)} for route in routes_of(cluster)]
+    """The weights of each route by Service."""
+    return [{each["name"]: each["weight"] for each in route["services"]} for route in routes_of(cluster)]
 
 
 def managed_names(cluster: MemoryCluster) -> Sequence[str]:
-    """The managed routes of the Rollout `demo`, from top to bottom."""
-    marks = [mark(route) for route in routes_of(cluster)]
-    return list(dict.fromkeys(each.removeprefix("demo/") for each in marks if each.startswith("demo/")))
+    """The managed routes of the Rollout `demo`, from top to bottom, each once."""
+    policies = [route.get("requestHeadersPolicy", {}) for route in routes_of(cluster)]
+    marks = [each["value"] for policy in policies for each in policy.get("set", ()) if each["name"] == MARK]
+    return list(dict.fromkeys(mark.removeprefix("demo/") for mark in marks if mark.startswith("demo/")))
 
 
 def share(rollout: str) -> Callable[[MemoryCluster], float | None]:
@@ -98,18 +96,13 @@ def _route(route: Mapping[str, Any]) -> Route:
         else:
             ((how, value),) = condition.items()
             path = PathMatch(PATHS[how], value.rstrip("/") if how == "prefix" else value)
-    shares = tuple(Share(each["name"], each["weight"]) for each in _shares(route))
-    mirrors = tuple(Mirror(each["name"], each["weight"]) for each in route["services"] if each.get("mirror"))
-    return Route(path, shares, tuple(conditions), mirrors)
+    shares = tuple(Share(each["name"], each["weight"]) for each in route["services"])
+    return Route(path, shares, tuple(conditions))
 
 
 def _rank(route: Route) -> tuple[int, int, int]:
-    """Low is tried first."""
+    """Low is tried first. Of two with equal conditions the order in the object decides here; Contour keeps only one."""
     return [*PATHS.values()].index(route.path.kind), -len(route.path.value), -len(route.conditions)
-
-
-def _shares(route: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    return [each for each in route["services"] if not each.get("mirror")]
 
 
 def _service(name: str, weight: int) -> dict[str, Any]:

@@ -242,14 +242,9 @@ class TrafficRouter(Generic[Config]):
     def set_mirror_route(self, target: Target[Config], route: MirrorRoute, objects: Objects) -> None:
         """Copy matching requests to the canary; an empty match deletes the route.
 
-        A mirror route shares out like the route it was made from, the copy comes on top, and its answer is thrown away;
-        every later `set_weights` reaches it. The match narrows what that route takes, as far as the object can say both.
-        Where it has room for one path, the match's counts. Copying 0 percent copies nothing: no route is right for it,
-        above all where the mesh takes a percentage that is missing, or 0, for everything.
-
         When: after `set_weights`, once for every mirror route in force, in managedRoutes order.
         Who: routers with MIRROR.
-        Args: route.
+        Args: route; `MirrorRoute` tells what it shares out, which weights reach it, what its path and 0 percent mean.
         Returns: nothing.
         Raises: SpecError, Pending, ApiError, OwnershipError.
         Repeats: a second identical call writes nothing.

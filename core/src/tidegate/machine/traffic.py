@@ -109,7 +109,10 @@ class MirrorMatch:
 class MirrorRoute:
     """A copy of `percentage` percent of the matching requests goes to the canary. An empty `match` removes the route.
 
-    A request matches where one of `match` does. `percentage` is 0 to 100.
+    A request matches where one of `match` does. A mirror route shares out like the route it is made from, the copy comes on
+    top, and its answer is thrown away; every later `set_weights` reaches it. A match narrows what that route takes, as far
+    as the object can say both; where it has room for one path, the match's counts. `percentage` is 0 to 100, and 0 copies
+    nothing: no route is right for it, above all where the mesh takes a percentage that is missing, or 0, for everything.
     """
 
     name: str

@@ -1,3 +1,1 @@
 """A traffic router for HTTPProxy objects: how one carries weights and header routes, and nothing else."""
-
-from tidegate_contour.router import Contour as Contour

@@ -34,8 +34,8 @@ class Contour(hooks.TrafficRouter[Config]):
         proxy = objects.get(PROXY, target.config.proxy)
         if proxy is None or any(_shared(target, proxy)):
             return []
-        found = f"HTTPProxy {target.config.proxy} has no route with both {target.stable_service} and {target.canary_service}"
-        return [Problem(f"{target.path}.httpProxy", f"{found}; name both, with the weights 100 and 0")]
+        both = f"{target.stable_service} with weight 100 and {target.canary_service} with weight 0"
+        return [Problem(f"{target.path}.httpProxy", f"no route of the HTTPProxy has both Services; name {both} in one")]
 
     def set_weights(self, target: Target[Config], weights: Weights, objects: Objects) -> None:
         proxy = objects.edit(PROXY, target.config.proxy)
@@ -45,9 +45,10 @@ class Contour(hooks.TrafficRouter[Config]):
             canary["weight"], stable["weight"] = weights.canary, weights.stable
 
     def get_weights(self, target: Target[Config], objects: Objects) -> Mapping[str, Weights]:
-        shared = _shared(target, objects.get(PROXY, target.config.proxy))
-        found = [(canary.get("weight", 0), stable.get("weight", 0)) for _, canary, stable in shared]
-        return {target.config.proxy: Weights(share, total=share + rest) for share, rest in found[:1] if share + rest}
+        for _, canary, stable in _shared(target, objects.get(PROXY, target.config.proxy)):
+            share, rest = canary.get("weight", 0), stable.get("weight", 0)
+            return {target.config.proxy: Weights(share, total=share + rest)} if share + rest else {}
+        return {}
 
     def set_header_route(self, target: Target[Config], route: HeaderRoute, objects: Objects) -> None:
         """A copy of each shared route, with the headers as further conditions and the canary alone."""

@@ -1,7 +1,8 @@
 """The rules that a Rollout puts into a route: named, ordered, and taken away.
 
-Managed rules stand before all others, in managedRoutes order: of two rules that match a request equally well the first
-one wins, so a mirror rule behind its own source would never be reached.
+Managed rules stand before the first rule that they come from, in managedRoutes order: of two rules that match a request
+equally well the first one wins, so a mirror rule behind its own source would never be reached. At the very top the rules
+of two Rollouts in one route would overtake one another for ever.
 """
 
 from __future__ import annotations
@@ -26,10 +27,10 @@ def replace(at: Opened, managed: str, fresh: list[Manifest]) -> None:
     known = [rule for owner, rule in pairs if owner == managed]
     mine = [_kept(at, known, {"name": next(names), **rule}) for rule in fresh]
     others = [pair for pair in pairs if pair[0] not in ("", managed)]
-    rules = [
-        *_in_order(at, [*others, *((managed, rule) for rule in mine)]),
-        *(rule for owner, rule in pairs if not owner),
-    ]
+    users = [rule for owner, rule in pairs if not owner]
+    place = next((index for index, rule in enumerate(users) if at.sides.split(rule)), 0)
+    ours = _in_order(at, [*others, *((managed, rule) for rule in mine)])
+    rules = [*users[:place], *ours, *users[place:]]
     if fresh and len(rules) > MOST_RULES:
         said = f"{at.route.title} would have {len(rules)} rules with {managed}, the Gateway API allows {MOST_RULES}"
         raise at.fault(f"{said}; split the route in two")

@@ -39,12 +39,19 @@ def restart_pods(case: Case, draft: Draft) -> None:
 
 
 def _last_one(case: Case, draft: Draft, pod: PodView) -> bool:
-    """Whether a pod is the youngest available one of a version that has several: it goes once another has come up."""
+    """Whether a pod is the youngest available one of a version that has several: it goes once another has come up.
+
+    So are younger ones that are not available yet: they are coming up in its place. (By a clock that is behind they may
+    look older than restartAt, and would be evicted again and again.)
+    """
     owner = next(s for s in case.owned if s.uid == pod.owner_uid)
     edit = draft.edits.get(owner.name)
     size = owner.spec_replicas if edit is None else edit.size
     up = [p for p in case.seen.pods if p.owner_uid == owner.uid and p.available and not p.deleting]
-    return size > 1 and pod in up and pod is max(up, key=lambda p: (p.created, p.name))
+    if size <= 1 or not up:
+        return False
+    last = max(up, key=lambda p: (p.created, p.name))
+    return pod is last or (not pod.available and pod.created >= last.created)
 
 
 def restarted_at(case: Case) -> datetime | None:
