@@ -163,7 +163,8 @@ class Reconciler:
             self._tell(sight, self._error_events(key, performed))
             self._after(key, performed.error, settled.wake_at)
             return
-        self._memory.news(key, ())
+        if any(isinstance(outcome.action, RouterAction) for outcome in performed.outcomes):
+            self._memory.news(key, ())  # the routers work again; a pass that asked none of them tells nothing of that
         if settled.error:
             self._failed(key, settled.error)
         else:
