@@ -98,7 +98,10 @@ def _inhabited(name: str, api: Api, kubeconfig: Path, folder: Path) -> Iterator[
     chronicle = Chronicle(api)
     chronicle.start()
     script = "import sys; from tidegate.cli.main import main; sys.exit(main())"
-    command = [sys.executable, "-c", script, "controller", f"--kubeconfig={kubeconfig}", *_CONTROLLER]
+    config = folder / "tidegate.yaml"
+    config.write_text("plugins: {enabled: [nginx]}\n", encoding="utf-8")  # the one whose rights deploy/ grants
+    given = (f"--kubeconfig={kubeconfig}", f"--config={config}")
+    command = [sys.executable, "-c", script, "controller", *given, *_CONTROLLER]
     home = {"POD_NAMESPACE": "tidegate" if name == "real" else "default"}
     controller = process.start(f"tidegate-{name}", command, folder, home)
     try:
