@@ -138,8 +138,13 @@ class Departures:
         with self._lock:
             rollout = self._gone.get(key)
         world, router = self._world, key[3]
-        if rollout is None or self._is_there(rollout):
+        if rollout is None:
             return 0.0
+        live = self._cluster(rollout.key).read_live(ROLLOUTS, *rollout.key)
+        if live is not None and rollout.metadata.uid in ("", live["metadata"]["uid"]):
+            return 0.0  # it only left our sight: its instance-id label is another controller's now
+        if live is not None and self._rollouts.get(*rollout.key) is None:
+            return SOON_S  # what its successor uses is known once the watch has told of it
         target = self._target(rollout, router)
         if target is None:
             return 0.0
@@ -152,11 +157,6 @@ class Departures:
         for event in done.events:
             world.recorder.record(about, event)
         return SOON_S if done.wrote else 0.0
-
-    def _is_there(self, rollout: Rollout) -> bool:
-        """Whether it only left our sight: its instance-id label is another controller's now."""
-        live = self._cluster(rollout.key).read_live(ROLLOUTS, *rollout.key)
-        return live is not None and rollout.metadata.uid in ("", live["metadata"]["uid"])
 
     def _target(self, rollout: Rollout, router: str) -> Target[BaseModel] | None:
         path = f"spec.strategy.canary.trafficRouting.{router}"
