@@ -113,6 +113,10 @@ class Transient(ApiError):
     """5xx, a timeout, a refused or broken connection."""
 
 
+class Unreachable(TidegateError):
+    """A call to an endpoint of metrics brought no whole answer: it was forbidden, refused, cut, too late or too long."""
+
+
 class OwnershipError(TidegateError):
     """An object exists and belongs to somebody else; it is never overwritten."""
 

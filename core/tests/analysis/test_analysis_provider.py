@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pluggy
 import pytest
 from pydantic import BaseModel
 
 from tidegate.api.analysis import AnalysisRun, Measurement, Metric
-from tidegate.errors import PluginError
+from tidegate.errors import NotFound, PluginError, Unreachable
+from tidegate.hooks.http import Answer, Call
 from tidegate.hooks.markers import PROJECT, hookimpl
-from tidegate.hooks.metrics import METRIC_VERBS, MetricProvider, Query
+from tidegate.hooks.metrics import METRIC_VERBS, Access, MetricProvider, Query
+from tidegate.hooks.objects import Objects
+from tidegate.hooks.references import Kind
 from tidegate.machine.analysis.acts import Measure, Measured, Measuring, Resume
 from tidegate.machine.analysis.decide import RunSeen, decide
 from tidegate.machine.analysis.late import Late
@@ -40,14 +45,14 @@ class Tide(MetricProvider[Wave]):
             raise RuntimeError("gauge is out of order")
         return float(text)
 
-    def measure(self, query: Query[Wave]) -> Reading:
+    def measure(self, query: Query[Wave], access: Access) -> Reading:
         if query.config.height == "rising":
             later = query.now + timedelta(seconds=30)
             return Reading(phase="Running", metadata={"gauge": f"{query.uid}.{query.number}"}, resume_at=later)
         height = self._height(query.config.height)
         return Reading(result=height, value=str(height))
 
-    def resume(self, query: Query[Wave], measurement: Measurement) -> Reading:
+    def resume(self, query: Query[Wave], access: Access, measurement: Measurement) -> Reading:
         return Reading(result=3.0, value=f"3.0 at {measurement.metadata['gauge']}")
 
 
@@ -58,9 +63,32 @@ class Audit:
         self.seen: list[str] = []
 
     @hookimpl(wrapper=True)
-    def measure(self, query: Query[Wave]):  # type: ignore[no-untyped-def]
+    def measure(self, query: Query[Wave], access: Access):  # type: ignore[no-untyped-def]
         self.seen.append(query.key)
         return (yield)
+
+
+class Nowhere:
+    """A world in which nothing can be reached and nothing is kept."""
+
+    def send(self, call: Call) -> Answer:
+        raise Unreachable(f"{call.url}: nothing is there")
+
+    def read(self, kind: Kind, namespace: str, name: str) -> Mapping[str, Any] | None:
+        return None
+
+    def select(self, kind: Kind, namespace: str, labels: Mapping[str, str]) -> Sequence[Mapping[str, Any]]:
+        return ()
+
+
+class NoSecrets:
+    """No Secret exists."""
+
+    def read(self, name: str, *, in_run_namespace: bool = False) -> Mapping[str, str]:
+        raise NotFound(f'secrets "{name}" not found')
+
+
+ACCESS = Access(Nowhere(), NoSecrets(), Objects(Nowhere(), "shop"))
 
 
 @pytest.fixture
@@ -77,9 +105,9 @@ def performed(manager: pluggy.PluginManager, run: AnalysisRun, action: Measuring
     query = Query("shop", "r", "r-1", metric.name, action.number, Wave(**metric.provider["tide"]), now)
     try:
         if isinstance(action, Resume):
-            reading = manager.hook.resume(query=query, measurement=action.measurement)
+            reading = manager.hook.resume(query=query, access=ACCESS, measurement=action.measurement)
         else:
-            reading = manager.hook.measure(query=query)
+            reading = manager.hook.measure(query=query, access=ACCESS)
         found = measurement_of(metric, reading, holds, now, now)
     except RuntimeError as error:
         found = failed_measurement(str(error), now, now)
@@ -147,7 +175,7 @@ def test_each_verb_of_the_contract_says_when_who_and_how_often() -> None:
 def test_a_verb_that_a_provider_lacks_says_so() -> None:
     query = Query("shop", "r", "r-1", "m", 1, Wave(), NOW)
     with pytest.raises(PluginError, match=r"metric provider 'example\.com/tide' has no collect"):
-        Tide().collect(query, 1)
+        Tide().collect(query, ACCESS, 1)
 
 
 def test_the_first_action_of_a_run_is_its_first_measurement() -> None:

@@ -7,6 +7,7 @@ Must not: HTTP, watches, threads, any strategy.
 What this package exports is all that a plugin author imports.
 """
 
+from tidegate.api.analysis import Measurement
 from tidegate.errors import (
     ApiError,
     Conflict,
@@ -14,17 +15,22 @@ from tidegate.errors import (
     NotFound,
     OwnershipError,
     Pending,
+    PluginError,
     Rejected,
     Retry,
     SpecError,
     TooManyRequests,
     Transient,
+    Unreachable,
 )
+from tidegate.hooks.http import Answer, Call, Http, OAuth2, Secrets
 from tidegate.hooks.markers import hookimpl
+from tidegate.hooks.metrics import Access, MetricProvider, Query
 from tidegate.hooks.objects import Manifest, Objects, controller_of
 from tidegate.hooks.references import Kind, Ref, Rule
 from tidegate.hooks.router import API_VERSION, Target, TrafficRouter
 from tidegate.machine.actions import Event
+from tidegate.machine.analysis.verdicts import Reading
 from tidegate.machine.observed import Problem
 from tidegate.machine.traffic import (
     Capability,
@@ -42,6 +48,7 @@ __all__ = [
     # what a plugin is
     "API_VERSION",
     "TrafficRouter",
+    "MetricProvider",
     "hookimpl",
     # what a router declares
     "Capability",
@@ -60,12 +67,24 @@ __all__ = [
     "MirrorRoute",
     "MirrorMatch",
     "Match",
+    # what a provider's verb is handed
+    "Query",
+    "Access",
+    "Measurement",
+    "Http",
+    "Call",
+    "OAuth2",
+    "Answer",
+    "Secrets",
     # what a verb answers
+    "Reading",
     "Event",
     "Problem",
     "Verdict",
     # what a verb may raise
     "SpecError",
+    "PluginError",
+    "Unreachable",
     "Pending",
     "Retry",
     "OwnershipError",

@@ -21,7 +21,9 @@ from pydantic import BaseModel
 
 from tidegate.api.analysis import Measurement
 from tidegate.errors import PluginError
+from tidegate.hooks.http import Http, Secrets
 from tidegate.hooks.markers import hookimpl, hookspec
+from tidegate.hooks.objects import Objects
 from tidegate.hooks.references import Rule
 from tidegate.hooks.router import API_VERSION
 from tidegate.machine.analysis.verdicts import Reading
@@ -71,6 +73,19 @@ class Query(Generic[Given]):
             "controller": True,
             "blockOwnerDeletion": True,
         }
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """The world as a provider may touch it, made anew for every call.
+
+    `http` sends requests under the installation's rules. `secrets` reads credentials at use. `objects` is a unit of work
+    over copies of Kubernetes objects, as routers have it: the core compares and writes behind the call.
+    """
+
+    http: Http
+    secrets: Secrets
+    objects: Objects
 
 
 class MetricProvider(Generic[Config]):
@@ -135,12 +150,12 @@ class MetricProvider(Generic[Config]):
         raise self._lacks("describe_metric")
 
     @hookspec(firstresult=True)
-    def measure(self, query: Query[Config]) -> Reading:
+    def measure(self, query: Query[Config], access: Access) -> Reading:
         """Take one measurement, or begin one that lasts.
 
         When: each time the metric is due. Two measurements of one metric never run at the same time.
         Who: every provider; mandatory.
-        Args: query.
+        Args: query; access.
         Returns: a reading with a result and how it is shown. One that lasts has phase Running and `resume_at`; one that
             found no data has result None or an empty list, which the conditions judge.
         Raises: whatever; it is an error of this measurement alone, with the exception's text as message.
@@ -150,12 +165,12 @@ class MetricProvider(Generic[Config]):
         raise self._lacks("measure")
 
     @hookspec(firstresult=True)
-    def resume(self, query: Query[Config], measurement: Measurement) -> Reading:
+    def resume(self, query: Query[Config], access: Access, measurement: Measurement) -> Reading:
         """Look how a measurement that lasts has got on.
 
         When: at its `resume_at`, or when something that it created has changed.
         Who: providers whose measurements last.
-        Args: query; measurement, with the metadata of the last reading.
+        Args: query; access; measurement, with the metadata of the last reading.
         Returns: a reading, Running again or final. Its metadata replaces the last one's where it has any.
         Raises: whatever; the measurement ends in an error.
         Repeats: harmless.
@@ -164,13 +179,13 @@ class MetricProvider(Generic[Config]):
         raise self._lacks("resume")
 
     @hookspec(firstresult=True)
-    def terminate(self, query: Query[Config], measurement: Measurement) -> Reading:
+    def terminate(self, query: Query[Config], access: Access, measurement: Measurement) -> Reading:
         """End a measurement that lasts, because its run ends.
 
         When: the run is told to terminate, or another metric has failed. Without this verb a measurement that is under
             way stays as it is, and the run ends without it.
         Who: providers whose measurements last.
-        Args: query; measurement.
+        Args: query; access; measurement.
         Returns: a final reading: Inconclusive where nothing is known of its outcome.
         Raises: whatever; the measurement ends in an error.
         Repeats: tolerates that what is to be ended is gone.
@@ -179,12 +194,13 @@ class MetricProvider(Generic[Config]):
         raise self._lacks("terminate")
 
     @hookspec(firstresult=True)
-    def collect(self, query: Query[Config], keep: int) -> None:
+    def collect(self, query: Query[Config], access: Access, keep: int) -> None:
         """Delete what older measurements of this metric have left in the world.
 
         When: behind each measurement.
         Who: providers that create objects.
-        Args: keep, how many of the newest stay; what this pass created is one of them, though no cache shows it yet.
+        Args: query; access; keep, how many of the newest stay; what this pass created is one of them, though no cache
+            shows it yet.
         Returns: nothing.
         Raises: ApiError and SDK errors; they are logged, and it is asked again behind the next measurement.
         Repeats: deletes nothing when nothing is left over.
