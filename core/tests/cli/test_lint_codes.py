@@ -165,6 +165,19 @@ def test_tr050_a_version_that_is_on_its_way_out_is_a_warning(lint: Lint) -> None
     )
 
 
+def test_r02_tr060_a_service_of_stable_alone_that_nothing_routes_is_a_warning(lint: Lint) -> None:
+    """Argo Rollouts #1760."""
+    rollout = a_rollout(steps=[{"setWeight": 20}, {"pause": {}}])
+    canary = rollout["spec"]["strategy"]["canary"]
+    del canary["trafficRouting"]
+    code, found = lint(rollout)
+    assert (code, codes(found)) == (0, [("TR060", "warning")])
+    assert found[0]["path"] == "spec.strategy.canary.stableService"
+    assert "no step ever sends its requests to the canary" in found[0]["message"]
+    del canary["stableService"]
+    assert lint(rollout) == (0, [])
+
+
 def test_a_warning_of_a_router_is_told_and_fails_nothing(lint: Lint) -> None:
     code, found = lint(a_rollout(gates={"gate": "odd"}))
     assert (code, codes(found)) == (0, [("GA001", "warning")])

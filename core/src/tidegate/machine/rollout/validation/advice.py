@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 
 from tidegate.machine.observed import Observed, Problem
@@ -12,6 +13,15 @@ def advice(seen: Observed) -> Iterator[Problem]:
     for router in seen.routers:
         yield from router.warnings
     canary = seen.rollout.spec.strategy.canary
+    if canary is not None and canary.traffic_routing is None and canary.stable_service:
+        # Argo Rollouts #1760
+        said = (
+            "without trafficRouting this Service selects the stable pods alone: no step ever sends its requests to the "
+            "canary; send them to a Service that selects both, or name a router"
+        )
+        yield Problem(
+            "spec.strategy.canary.stableService", said, json.dumps(canary.stable_service), code="TR060", warning=True
+        )
     for index, step in enumerate(canary.steps if canary is not None else ()):
         names = {match.header_name.lower() for match in step.set_header_route.match} if step.set_header_route else set()
         if len(names) > 1:
