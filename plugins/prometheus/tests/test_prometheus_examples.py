@@ -1,0 +1,18 @@
+"""The example is a template that the provider takes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import yaml
+
+from tidegate.hooks.configs import read_config
+from tidegate_prometheus import Prometheus
+
+
+def test_the_example_is_taken_without_a_finding() -> None:
+    text = (Path(__file__).parent.parent / "examples" / "template.yaml").read_text(encoding="utf-8")
+    (metric,) = yaml.safe_load(text)["spec"]["metrics"]
+    configured = read_config(Prometheus.config, "prometheus", metric["provider"]["prometheus"], "p")
+    assert isinstance(configured.config, Prometheus.config)
+    assert not Prometheus().check_metric(configured.config, "p")
