@@ -78,6 +78,18 @@ FOUND = {
         "MquyJXLXR2wlVpokjkOSwpknkpOYSL72MWhSpR9lKVybCgbCsNy91i-sYD-g01fmC9TK9zF2u_CHOO9wQZ_BPL_oPBPfhPmYQvfk"
         "Q0uffxS2rrcvczp-_A=="
     ),
+    "an abort does not drain the version that stableService selects while stable's pods are on their way out": (
+        "eNpNT8tugzAQ_JeVenMjSG_8RlT1gFC0mI1r1WBrbUgQ8r9nHZCa2854PI8NtJ9u1kCzQUyMicxabo0T8rqzFCI0rVyUfsia3wRNXWW1QcA5"
+        "kmhy7pTosHd0IV6sFvLAoA6r_4fDWsGIj-8JF7TupWygrqoPyFkBU3BWo8SexTiQLiFC-"
+        "zkRlzKSF_wQdzru1teBHK5XIatTpeDu-c95HMQ3sDdMMdqFXAkWPAZZkXgm-e8DyXDrp-"
+        "LclplJ6nSqBTuiKROWrxe8o02g6tO5gIW4P7x8os_b7NybSCq8q7D3nKDr8hNAfHw8"
+    ),
+    "stable keeps its pods in the pass in which a version without pods gives its share back": (
+        "eNpNUMtuxCAM_BefaZVtt5d8RvfQQ4RWFByCGh4CNlEU8e81IX2csMcznjE7SO9Go6HfIeUoMuqt1lI4EY-"
+        "KwHE08t0_snEHz2Ka6C0MUGlslSW-RlVZmKAfdnDC0gwmKOy3sVA4kVPG0EgJ8wcaPWXoX94KZ6fvDeNiZFWcOapGfM74N2g9DdRGy428tbk"
+        "UBPY5PrCQUcQwGynI60obAsoWNtaUsSYY2jHsfDrOhnYUAzo2YkoVpFzBq9TEqUW4K5zFdiewe-4YrD5-zV4oSkbaEL0N-"
+        "czBwAeknzXeNUs6OlPK6mVRuHUy9ZDLhXpjxWGeZr8-LVfg_B-4vB6aHzkv3yCElnQ="
+    ),
 }
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from histories.cutting import breaks, cut
-from histories.history import History
-from histories.play import play
+from histories.history import ALIKE, History
+from histories.play import Stage, play
 from histories.report import Tally, lines, tally
 from histories.trace import lines as traced
 
@@ -35,6 +35,25 @@ def test_a_history_survives_its_own_text() -> None:
 def test_a_seed_is_always_the_same_history() -> None:
     assert History.of(4) == History.of(4)
     assert History.of(4) != History.of(5)
+
+
+def test_a_history_that_goes_on_from_a_shared_deployment_is_the_one_played_alone() -> None:
+    stage = Stage()
+    for seed in range(40):
+        alone, shared = play(History.of(seed)), play(History.of(seed), stage=stage)
+        ends = [
+            (each.cluster.manifest, each.cluster.gate.log, each.cluster.passes, each.done[1:], each.violations)
+            for each in (alone, shared)
+        ]
+        assert ends[0] == ends[1]
+
+
+def test_a_shared_deployment_is_counted_once() -> None:
+    found = tally(range(ALIKE))
+
+    assert found.histories == ALIKE
+    assert found.passes < sum(play(History.of(seed)).cluster.passes for seed in range(ALIKE))
+    assert sum(count for (_, kind), count in found.met.items() if not kind) == found.passes
 
 
 def test_a_trace_tells_operations_passes_and_reasons() -> None:

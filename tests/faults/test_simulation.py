@@ -175,6 +175,32 @@ def test_minimal_ready_seconds_delay_availability() -> None:
     assert cluster.sizes()["v1"] == (2, 2)
 
 
+def test_a_cluster_is_taken_up_only_where_it_has_settled(deployed: Build) -> None:
+    busy, _ = deployed([{"setWeight": 25}, PAUSE])
+    other, _ = deployed([{"setWeight": 25}, PAUSE])
+    busy.set_image("v2")
+
+    with pytest.raises(ValueError, match="settle"):
+        other.take_up(busy)
+
+
+def test_who_takes_up_a_cluster_goes_its_own_way(deployed: Build) -> None:
+    first, _ = deployed([{"setWeight": 25}, PAUSE], routers=[("mesh", "mesh", 0)])
+    second, judge = deployed([{"setWeight": 25}, PAUSE], routers=[("mesh", "mesh", 0)])
+    first.set_image("v2")
+    first.settle()
+
+    second.take_up(first)
+    second.patch_status({"abort": True})
+    second.run_until_quiet()
+
+    assert (second.weights(), first.weights()) == ({"mesh": 0}, {"mesh": 25})
+    assert (second.phase[0], first.phase[0]) == ("Degraded", "Paused")
+    assert second.sizes() == {"v1": (4, 4), "v2": (0, 0)}
+    assert first.sizes() == {"v1": (4, 4), "v2": (1, 1)}
+    assert not judge.violations
+
+
 def test_deleting_the_rollout_takes_everything_it_owns(deployed: Build) -> None:
     cluster, _ = deployed([])
 

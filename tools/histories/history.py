@@ -6,11 +6,20 @@ import base64
 import json
 import zlib
 from dataclasses import dataclass
+from functools import lru_cache
 from random import Random
 
 from histories import operations, settings
 from histories.operations import Operation
 from histories.settings import Config
+
+# Seeds in a row that have one config: a first deployment is a quarter of a history, and is played once for all of them.
+ALIKE = 4
+
+
+@lru_cache(1)
+def _config(number: int) -> Config:
+    return settings.drawn(Random(f"config {number}"))
 
 
 @dataclass(frozen=True)
@@ -24,8 +33,7 @@ class History:
     @classmethod
     def of(cls, seed: int) -> History:
         """The history of a seed: always the same."""
-        random = Random(seed)
-        config = settings.drawn(random)
+        config, random = _config(seed // ALIKE), Random(seed)
         return cls(config, tuple(operations.drawn(random, config)), seed)
 
     @classmethod
@@ -43,8 +51,8 @@ class History:
 
     @property
     def lasts(self) -> bool:
-        """Whether a last good image ends it; every twentieth seed does, since it costs as much as all the rest."""
-        return self.seed is None or self.seed % 20 == 0
+        """Whether a last good image ends it; every fortieth seed does, since it costs as much as all the rest."""
+        return self.seed is None or self.seed % 40 == 0
 
     @property
     def word(self) -> str:

@@ -5,8 +5,6 @@ The end must be the one without a crash, and no rule may be broken on the way.
 
 from __future__ import annotations
 
-import multiprocessing
-import os
 import traceback
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -16,6 +14,7 @@ from histories.history import History
 from histories.operations import carry_out
 from histories.scenarios import SCENARIOS, Scenario
 from histories.settings import cluster_of
+from histories.workers import pool
 from tidegate.simulation import Cluster, Endless, Fault
 from tidegate.simulation.invariants import Judge
 from tidegate.simulation.store import SERVICE
@@ -178,8 +177,8 @@ def run(ids: Iterable[str] = (), stride: int = 1, workers: int | None = None) ->
     """The matrix over all scenarios, or the named ones."""
     work = [(id_, stride) for id_ in (ids or BY_ID)]
     found = Matrix()
-    with multiprocessing.Pool(workers or os.cpu_count()) as pool:
-        for part in pool.imap(judged, work):
+    with pool(workers) as processes:
+        for part in processes.imap(judged, work):
             found.join(part)
     return found
 

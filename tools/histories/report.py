@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
-import os
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -11,7 +9,8 @@ from dataclasses import dataclass, field
 
 from histories.cutting import breaks, cut
 from histories.history import History
-from histories.play import Played, play
+from histories.play import Played, Stage, play
+from histories.workers import pool
 from tidegate.machine.rollout.situation import Situation
 
 CHUNK = 100  # seeds that a worker takes at a time; chosen by feel: a few seconds
@@ -37,8 +36,8 @@ class Tally:
         """One history more."""
         cluster = played.cluster
         self.histories += 1
-        self.passes += cluster.passes
-        self.writes += cluster.gate.count
+        self.passes += cluster.passes - played.shared_passes
+        self.writes += cluster.gate.count - played.shared_writes
         self.hours += cluster.seconds / 3600
         self.kinds[played.history.config.kind] += 1
         self.met.update(played.judge.met)
@@ -66,9 +65,9 @@ WORLDLY = frozenset({"lag", "jump", "look", "node", "flap", "drain", "router", "
 
 def tally(seeds: Iterable[int]) -> Tally:
     """The histories of some seeds."""
-    found = Tally()
+    found, stage = Tally(), Stage()
     for seed in seeds:
-        found.add(seed, play(History.of(seed)))
+        found.add(seed, play(History.of(seed), stage=stage))
     return found
 
 
@@ -76,8 +75,8 @@ def tally_all(start: int, count: int) -> Tally:
     """The histories of `count` seeds from `start`, on every core."""
     chunks = [range(at, min(at + CHUNK, start + count)) for at in range(start, start + count, CHUNK)]
     found = Tally()
-    with multiprocessing.Pool(os.cpu_count()) as pool:
-        for part in pool.imap_unordered(tally, chunks):
+    with pool() as workers:
+        for part in workers.imap_unordered(tally, chunks):
             found.join(part)
     return found
 

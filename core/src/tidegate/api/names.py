@@ -6,6 +6,9 @@ GROUP = "argoproj.io"
 VERSION = "v1alpha1"
 API_VERSION = f"{GROUP}/{VERSION}"
 ROLLOUT = "Rollout"
+ANALYSIS_RUN = "AnalysisRun"
+ANALYSIS_TEMPLATE = "AnalysisTemplate"
+CLUSTER_ANALYSIS_TEMPLATE = "ClusterAnalysisTemplate"
 EXPERIMENT = "Experiment"
 
 POD_HASH = "rollouts-pod-template-hash"
@@ -18,6 +21,10 @@ SCALE_DOWN_DEADLINE = "scale-down-deadline"  # without a prefix, whatever the up
 MANAGED_BY = "argo-rollouts.argoproj.io/managed-by-rollouts"
 INSTANCE_ID = "argo-rollouts.argoproj.io/controller-instance-id"
 EXPERIMENT_NAME = "experiment.argoproj.io/name"
+TEMPLATE_NAME = "experiment.argoproj.io/template-name"
+# Labels of an AnalysisRun: for which part of the Rollout it is, and for which step.
+ROLLOUT_TYPE = "rollout-type"
+STEP_INDEX = "step-index"
 LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 NOTIFIED = "notified.notifications.argoproj.io"
 ROUTERS_USED = "tidegate.io/traffic-routers"  # ours: which routers and objects were written last

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Annotated, Any, Self
@@ -11,6 +12,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer
 from pydantic.alias_generators import to_camel
 
 _NUMBER = re.compile(r"[0-9]{1,10}")
+_NESTED = (dict, list)
 
 
 class Wire(BaseModel):
@@ -29,6 +31,21 @@ class Wire(BaseModel):
         """The model of `manifest`; nulls count as absent."""
         return cls.model_validate(without_nulls(manifest))
 
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
+        """As pydantic's, and several times faster: a decision makes half a dozen statuses, each from the one before."""
+        if deep:
+            return super().model_copy(update=update, deep=deep)
+        fields, extra, changes = dict(self.__dict__), dict(self.__pydantic_extra__ or {}), update or {}
+        known = self.__pydantic_fields__
+        for name, value in changes.items():
+            (fields if name in known else extra)[name] = value
+        made = self.__new__(type(self))
+        object.__setattr__(made, "__dict__", fields)
+        object.__setattr__(made, "__pydantic_extra__", extra)
+        object.__setattr__(made, "__pydantic_fields_set__", self.__pydantic_fields_set__ | changes.keys())
+        object.__setattr__(made, "__pydantic_private__", None)
+        return made
+
     def wire(self) -> dict[str, Any]:
         """The JSON form: only what was set, under its wire name."""
         return self.model_dump(mode="json", by_alias=True, exclude_unset=True)
@@ -37,7 +54,12 @@ class Wire(BaseModel):
 def without_nulls(value: Any) -> Any:
     """`value` without the object fields that are null (a null in a list stays)."""
     if isinstance(value, dict):
-        return {key: without_nulls(item) for key, item in value.items() if item is not None}
+        # Scalars, which are most of it, are not worth a call each.
+        return {
+            key: without_nulls(item) if isinstance(item, _NESTED) else item
+            for key, item in value.items()
+            if item is not None
+        }
     if isinstance(value, list):
         return [without_nulls(item) for item in value]
     return value
@@ -46,10 +68,16 @@ def without_nulls(value: Any) -> Any:
 def read_time(value: Any) -> Any:
     """RFC 3339 as Kubernetes writes it; a datetime passes, naive ones are taken as UTC."""
     if isinstance(value, str):
-        value = datetime.fromisoformat(value.replace("Z", "+00:00"))
+        return _moment(value)
     if isinstance(value, datetime) and value.tzinfo is None:
         return value.replace(tzinfo=UTC)
     return value
+
+
+@lru_cache(4096)  # the dozen times of a status are read again with each of its versions
+def _moment(text: str) -> datetime:
+    found = datetime.fromisoformat(text.replace("Z", "+00:00"))
+    return found if found.tzinfo is not None else found.replace(tzinfo=UTC)
 
 
 @lru_cache(4096)  # a status is written with the dozen times that it was read with
@@ -58,6 +86,7 @@ def write_time(value: datetime) -> str:
     return value.astimezone(UTC).isoformat()[:19] + "Z"
 
 
+@lru_cache(4096)  # revisions, read many times in a pass
 def whole_number(text: str) -> int:
     """The number that an annotation holds; 0 where it is none, or longer than any counter gets."""
     return int(text) if _NUMBER.fullmatch(text) else 0

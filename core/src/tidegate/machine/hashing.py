@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from typing import Any
 
 from tidegate.api import names
@@ -50,7 +51,14 @@ def template_digest(template: Mapping[str, Any], injected: str = "") -> str:
     Left out: the hash label, what `injected` (the ephemeral-metadata annotation, JSON) has put there, server defaults,
     empty values, `serviceAccount` beside `serviceAccountName`, and the anti-affinity term that carries the hash label.
     """
-    return hashlib.blake2s(_compact(canonical_template(template, injected)).encode(), digest_size=12).hexdigest()
+    return _digest_of(json.dumps(template, separators=(",", ":")), injected)
+
+
+@lru_cache(256)  # each version of a ReplicaSet brings its template along again
+def _digest_of(text: str, injected: str) -> str:
+    return hashlib.blake2s(
+        _compact(canonical_template(json.loads(text), injected)).encode(), digest_size=12
+    ).hexdigest()
 
 
 def canonical_template(template: Mapping[str, Any], injected: str = "") -> dict[str, Any]:
@@ -90,6 +98,7 @@ def _each(value: Json, change: Callable[[Mapping[str, Any]], Json]) -> Json:
     return [_mapped(item, change) for item in value] if isinstance(value, list) else value
 
 
+@lru_cache(1024)  # every pass asks for that of the wanted template
 def pod_hash(digest: str, collisions: int | None) -> str:
     """The label value for a template: 8 to 10 characters, a valid part of a DNS name, the same in every version."""
     text = f"{_HASH_RECIPE}{digest}" + (f"/{collisions}" if collisions else "")
@@ -192,10 +201,12 @@ def _without_marked(terms: list[Json]) -> list[Json]:
 
 def _pruned(value: Json) -> Json:
     """`value` without nulls, empty maps, empty lists and empty strings; None where nothing is left."""
+    if isinstance(value, str):  # most of a template
+        return value or None
     if isinstance(value, Mapping):
         kept = {key: pruned for key, item in value.items() if (pruned := _pruned(item)) is not None}
         return kept or None
     if isinstance(value, list):
         items = [_pruned(item) for item in value]
         return items or None
-    return None if value in ("", None) else value
+    return value

@@ -5,6 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+# Documents hold dicts, and other Mappings seldom: asking for the abstract class alone takes ten times as long.
+_MAPS = (dict, Mapping)
+_PLAIN = frozenset({str, int, bool, float, list})
+
 
 def merge_patch(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, Any]:
     """The patch that turns `before` into `after`; empty where they are equal. Lists are replaced whole."""
@@ -12,10 +16,12 @@ def merge_patch(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str
     for key, value in after.items():
         if key not in before:
             patch[key] = value
-        elif isinstance(value, Mapping) and isinstance(before[key], Mapping):
-            if inner := merge_patch(before[key], value):
+        elif value is (old := before[key]):
+            continue
+        elif isinstance(value, _MAPS) and isinstance(old, _MAPS):
+            if inner := merge_patch(old, value):
                 patch[key] = inner
-        elif value != before[key] or type(value) is not type(before[key]):
+        elif value != old or type(value) is not type(old):
             patch[key] = value
     return patch
 
@@ -26,9 +32,9 @@ def merged(document: Mapping[str, Any], patch: Mapping[str, Any]) -> dict[str, A
     for key, value in patch.items():
         if value is None:
             result.pop(key, None)
-        elif isinstance(value, Mapping):
+        elif value.__class__ not in _PLAIN and isinstance(value, _MAPS):
             inner = result.get(key)
-            result[key] = merged(inner if isinstance(inner, Mapping) else {}, value)
+            result[key] = merged(inner if isinstance(inner, _MAPS) else {}, value)
         else:
             result[key] = value
     return result

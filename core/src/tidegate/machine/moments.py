@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 
 
 def later(moment: datetime, seconds: float) -> datetime:
@@ -13,6 +14,7 @@ def later(moment: datetime, seconds: float) -> datetime:
         return datetime.max.replace(tzinfo=UTC, microsecond=0)
 
 
+@lru_cache(64)  # a pass asks four times for that of its own moment
 def rounded_up(moment: datetime) -> datetime:
     """The next whole second, or the moment itself if it is one."""
     return moment if moment.microsecond == 0 else later(moment.replace(microsecond=0), 1)

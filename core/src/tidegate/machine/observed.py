@@ -12,6 +12,7 @@ from enum import StrEnum
 from typing import Any
 
 from tidegate.api.rollout import Rollout
+from tidegate.machine.analysis.templates import Library
 from tidegate.machine.traffic import Capability, Destination
 
 
@@ -122,12 +123,18 @@ class ExperimentView:
 
 @dataclass(frozen=True, slots=True)
 class ServiceView:
-    """What matters of a Service: whom it selects and who manages it ("" for nobody)."""
+    """What matters of a Service: whom it selects and who manages it ("" for nobody).
+
+    `owner_uid` is the uid of its controller, and `template` the template of the Experiment that it was made for; "" for none.
+    """
 
     name: str
     selector: Mapping[str, str]
     managed_by: str
     resource_version: str
+    uid: str = ""
+    owner_uid: str = ""
+    template: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,6 +187,7 @@ class Observed:
     `tidegate.io/traffic-routers`) and are no longer in the spec. `pods` are those of the Rollout's ReplicaSets, and only
     where they are needed (see `rollout/pods.py`), else empty. `workload` is what spec.workloadRef names, None where it is
     missing or nothing is named. `doors` are what this controller carries out; `runs` and `experiments` are owned ones.
+    `library` holds the templates of analyses, None where nobody looks at them: then they are taken to be there.
     """
 
     now: datetime
@@ -193,3 +201,4 @@ class Observed:
     doors: frozenset[Door] = frozenset()
     runs: tuple[RunView, ...] = ()
     experiments: tuple[ExperimentView, ...] = ()
+    library: Library | None = None

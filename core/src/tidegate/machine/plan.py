@@ -10,11 +10,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from functools import cached_property
 from typing import Any
 
 from tidegate.machine.actions import Action, Claim, Event
 from tidegate.machine.checking import StepAnswer
+from tidegate.machine.remembered import once
 from tidegate.machine.traffic import Verdict
 
 
@@ -79,7 +79,7 @@ class Plan:
                     raise ValueError(f"plan: two actions for {claim[1]} of {claim[0]}: {seen[claim]} and {action}")
                 seen[claim] = action
 
-    @cached_property
+    @once
     def expected(self) -> Settled:
         """What follows if every action succeeds."""
         return self.conclude(None)

@@ -9,7 +9,7 @@ from typing import Any
 from tidegate.api import names
 from tidegate.api.wire import read_time
 from tidegate.machine.hashing import template_digest
-from tidegate.machine.observed import ReplicaSetView, ServiceView
+from tidegate.machine.observed import ExperimentView, ReplicaSetView, RunView, ServiceView
 
 Manifest = Mapping[str, Any]
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -52,6 +52,45 @@ def digest_of(manifest: Manifest) -> str:
     return template_digest(template, annotations.get(names.EPHEMERAL_METADATA, ""))
 
 
+def run_view(manifest: Manifest) -> RunView:
+    """The view of an AnalysisRun that its owner has."""
+    metadata, status = manifest.get("metadata") or {}, manifest.get("status") or {}
+    labels = metadata.get("labels") or {}
+    step = str(labels.get(names.STEP_INDEX, ""))
+    return RunView(
+        name=metadata.get("name", ""),
+        uid=metadata.get("uid", ""),
+        type=labels.get(names.ROLLOUT_TYPE, ""),
+        pod_hash=labels.get(names.POD_HASH, ""),
+        created=read_time(metadata["creationTimestamp"]) if metadata.get("creationTimestamp") else EPOCH,
+        step=int(step) if step.isdecimal() else None,
+        phase=status.get("phase", ""),
+        message=status.get("message", ""),
+        ending=bool((manifest.get("spec") or {}).get("terminate")),
+    )
+
+
+def experiment_view(manifest: Manifest) -> ExperimentView:
+    """The view of an Experiment that a Rollout has, without destinations: those hang on the Rollout's step.
+
+    The step is read from the name, `<rollout>-<hash>-<revision>-<step>[-<attempt>]`: no label tells it.
+    """
+    metadata, status = manifest.get("metadata") or {}, manifest.get("status") or {}
+    name, revision = metadata.get("name", ""), (metadata.get("annotations") or {}).get(names.REVISION, "")
+    pod_hash = (metadata.get("labels") or {}).get(names.POD_HASH, "")
+    step = name.partition(f"-{pod_hash}-{revision}-")[2].partition("-")[0]
+    return ExperimentView(
+        name=name,
+        uid=metadata.get("uid", ""),
+        pod_hash=pod_hash,
+        created=read_time(metadata["creationTimestamp"]) if metadata.get("creationTimestamp") else EPOCH,
+        step=int(step) if step.isdecimal() else None,
+        phase=status.get("phase", ""),
+        message=status.get("message", ""),
+        ending=bool((manifest.get("spec") or {}).get("terminate")),
+    )
+
+
 def service_view(manifest: Manifest) -> ServiceView:
     """Whom a Service selects and who manages it."""
     metadata = manifest.get("metadata") or {}
@@ -60,6 +99,9 @@ def service_view(manifest: Manifest) -> ServiceView:
         selector=(manifest.get("spec") or {}).get("selector") or {},
         managed_by=(metadata.get("annotations") or {}).get(names.MANAGED_BY, ""),
         resource_version=metadata.get("resourceVersion", ""),
+        uid=metadata.get("uid", ""),
+        owner_uid=controller_uid(manifest),
+        template=(metadata.get("annotations") or {}).get(names.TEMPLATE_NAME, ""),
     )
 
 

@@ -75,12 +75,14 @@ class Caches:
 
     def objects(self) -> Mapping[str, Objects]:
         """The objects of every kind as the caches have them."""
-        return {kind: self.scene.store.shelf(kind).at(version)[1] for kind, version in self.seen.items()}
+        shelf = self.scene.store.shelf
+        return {kind: shelf(kind).at(version) for kind, version in self.seen.items()}
 
     @property
     def fresh(self) -> bool:
         """Whether every kind is known as it is now."""
-        return all(self.scene.store.shelf(kind).version == version for kind, version in self.seen.items())
+        shelf = self.scene.store.shelf
+        return not any(shelf(kind).version != version for kind, version in self.seen.items())
 
     @property
     def behind(self) -> bool:
@@ -117,6 +119,14 @@ class Controller:
         self._ticket = 0
         self._absent: tuple[str, int] = ("", 0)
         self._held_since: int | None = None
+
+    def take_up(self, other: Controller) -> None:
+        """The caches and plans of another that is alive, and waits for nothing but its own timer."""
+        mine, theirs = self.caches, other.caches
+        mine.seen, mine.own, mine.due, mine.lag_ms = map(dict, (theirs.seen, theirs.own, theirs.due, theirs.lag_ms))
+        self.failures, self._life, self._ticket = other.failures, other._life, other._ticket
+        self._absent, self._held_since = other._absent, other._held_since
+        self._wake_at_ms(other.wake_ms)
 
     # --- the watch and the queue ---
 
@@ -160,8 +170,11 @@ class Controller:
 
     def _wake(self, when: datetime | None) -> None:
         """Look again at a moment by the controller's own clock; each pass says anew when."""
+        self._wake_at_ms(None if when is None else ms_of(when) - self._timeline.skew_ms)
+
+    def _wake_at_ms(self, wake_ms: int | None) -> None:
         self._ticket += 1
-        self.wake_ms = None if when is None else ms_of(when) - self._timeline.skew_ms
+        self.wake_ms = wake_ms
         if self.wake_ms is not None:
             if self.wake_ms <= self._timeline.ms:  # as `runtime.reconcile`: what was due has just been looked at
                 self.wake_ms = self._timeline.ms + STALE_MS

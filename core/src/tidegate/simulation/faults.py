@@ -43,6 +43,10 @@ class Gate:
         self._faults: dict[int, Fault] = {}
         self._deeds: dict[int, Callable[[], None]] = {}
 
+    def take_up(self, other: Gate) -> None:
+        """The writes that went through another, in which nothing is planted."""
+        self.count, self.log, self.met = other.count, list(other.log), list(other.met)
+
     def plant(self, after: int, fault: Fault) -> None:
         """The `after`-th write from now (1 is the next) meets a fault."""
         self._faults[self.count + after] = fault

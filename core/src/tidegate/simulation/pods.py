@@ -86,6 +86,11 @@ class Pods:
     _count: int = 0
     _due: set[str] = field(default_factory=set)
 
+    def take_up(self, other: Pods) -> None:
+        """The pods of another."""
+        self.all, self.hurt, self.down = dict(other.all), set(other.hurt), set(other.down)
+        self.behaviour, self._count = other.behaviour, other._count
+
     # --- what is asked ---
 
     def ready(self, selector: Mapping[str, str]) -> int:

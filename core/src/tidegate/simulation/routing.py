@@ -15,6 +15,9 @@ SUBSETS = frozenset(Capability) - {Capability.SERVICES_FIRST}
 MESH = SUBSETS - {Capability.NO_SERVICES}
 INGRESS = frozenset({Capability.WEIGHTS, Capability.TOTAL})
 
+# A router says when to ask it again: the reference controller's interval, but one that takes minutes knows that it does.
+ASKED_AGAIN_S, MOST_ASKED = 10.0, 8
+
 
 @dataclass(frozen=True, slots=True)
 class Shares:
@@ -77,7 +80,8 @@ class Router:
     def verdict(self, weights: Weights) -> Verdict:
         """Whether these weights are in force."""
         settled = self.in_force is not None and self.in_force == self.written and not self.pending
-        return Verdict(bool(settled and self.in_force and self.in_force.weights == weights), "not in force yet")
+        verified = bool(settled and self.in_force and self.in_force.weights == weights)
+        return Verdict(verified, "not in force yet", max(ASKED_AGAIN_S, self.delay_s / MOST_ASKED))
 
 
 class DataPlane:
@@ -92,6 +96,14 @@ class DataPlane:
         self.selectors: dict[str, Mapping[str, str]] = {}
         self._told: dict[str, Mapping[str, str] | None] = {}
         self.changed = False
+
+    def take_up(self, other: DataPlane) -> None:
+        """The shares, routes and selectors of another, of which none is on its way."""
+        self.selectors, self._told, self.changed = dict(other.selectors), dict(other._told), other.changed
+        for name, former in other.routers.items():
+            router = self.routers[name]
+            router.written, router.in_force, router.routes = former.written, former.in_force, dict(former.routes)
+            router.calls = list(former.calls)
 
     def route(self, name: str, shares: Shares) -> None:
         """A router was told new shares; they come into force after its delay."""

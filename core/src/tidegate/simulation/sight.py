@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
+from operator import is_not
 from typing import Any, TypeVar
 
 from tidegate.api import names
-from tidegate.api.rollout import Metadata, Rollout
+from tidegate.api.rollout import Metadata, Rollout, RolloutSpec
 from tidegate.api.status import RolloutStatus
+from tidegate.api.wire import without_nulls
 from tidegate.machine.hashing import template_digest
 from tidegate.machine.observed import (
     Door,
@@ -51,6 +54,11 @@ class Eyes:
     _digests: dict[tuple[str, int, str], str] = field(default_factory=dict)
     _parts: dict[str, tuple[tuple[object, ...], Any]] = field(default_factory=dict)
 
+    def take_up(self, other: Eyes) -> None:
+        """What another has read."""
+        self.watch_pods, self._rollout = other.watch_pods, other._rollout
+        self._sets, self._digests, self._parts = dict(other._sets), dict(other._digests), dict(other._parts)
+
     def observed(self, now: datetime, cached: Mapping[str, Objects]) -> Observed | None:
         """The Rollout and its surroundings as the caches have them; None where there is no such Rollout."""
         manifest = cached[ROLLOUT].get(self.name)
@@ -76,8 +84,10 @@ class Eyes:
             pods=tuple(self._pods(sets)) if self.watch_pods else (),
             workload=workload,
             doors=self.doors,
-            runs=tuple(self._runs(cached[RUN])),
-            experiments=tuple(self._experiments(cached[EXPERIMENT])),
+            runs=self._part(RUN, (cached[RUN],), lambda: tuple(self._runs(cached[RUN]))),
+            experiments=self._part(
+                EXPERIMENT, (cached[EXPERIMENT],), lambda: tuple(self._experiments(cached[EXPERIMENT]))
+            ),
         )
 
     @property
@@ -93,10 +103,19 @@ class Eyes:
 
     def _read(self, manifest: Manifest) -> Rollout:
         """Read only what changed: most versions of a Rollout differ in their status alone."""
-        if self._rollout is None or self._rollout[0]["spec"] is not manifest["spec"]:
+        if self._rollout is None:
             return Rollout.read(manifest)
-        metadata, status = Metadata.read(manifest["metadata"]), RolloutStatus.read(manifest.get("status") or {})
-        return self._rollout[1].model_copy(update={"metadata": metadata, "status": status})
+        (before, model), now = self._rollout, manifest["metadata"]
+        changes: dict[str, Any] = {
+            "metadata": model.metadata.model_copy(update={"resource_version": now["resourceVersion"]})
+        }
+        if {**before["metadata"], "resourceVersion": now["resourceVersion"]} != now:
+            changes["metadata"] = Metadata.read(now)
+        if before.get("status") is not manifest.get("status"):
+            changes["status"] = RolloutStatus.read(manifest.get("status") or {})
+        if before["spec"] is not manifest["spec"]:
+            changes["spec"] = _read_spec(before["spec"], model.spec, manifest["spec"])
+        return model.model_copy(update=changes)
 
     def replica_set(self, manifest: Manifest) -> ReplicaSetView:
         """The view of a ReplicaSet's manifest."""
@@ -125,7 +144,7 @@ class Eyes:
     def _part(self, kind: str, of: tuple[object, ...], read: Callable[[], Part]) -> Part:
         """A part of the observation, read anew where one of the (never changed) things that it was read from is another."""
         known = self._parts.get(kind)
-        if known is None or any(a is not b for a, b in zip(known[0], of, strict=True)):
+        if known is None or any(map(is_not, known[0], of)):
             known = self._parts[kind] = (of, read())
         found: Part = known[1]
         return found
@@ -140,8 +159,8 @@ class Eyes:
         routing = canary.traffic_routing if canary else None
         total = (routing.max_traffic_weight if routing else None) or names.DEFAULT_TOTAL_WEIGHT
         for name in routers_of(rollout):
-            if name in self.routers:
-                yield self.routers[name].view(total)
+            if (router := self.routers.get(name)) is not None:
+                yield self._part(f"router {name}", (router.written, total), partial(router.view, total))
 
     def _retired(self, rollout: Rollout) -> Iterator[str]:
         named = routers_of(rollout)
@@ -183,6 +202,14 @@ class Eyes:
     @staticmethod
     def _experiments(found: Objects) -> Iterator[ExperimentView]:
         return (experiment_view(manifest) for manifest in found.values())
+
+
+def _read_spec(before: Manifest, model: RolloutSpec, now: Manifest) -> RolloutSpec:
+    """The model of another spec; where only the template is another, the rest is what it was, with all that is known of it."""
+    others = before.keys() | now.keys()
+    if all(key == "template" or before.get(key) is now.get(key) for key in others) and now.get("template"):
+        return model.model_copy(update={"template": without_nulls(now["template"])})
+    return RolloutSpec.read(now)
 
 
 def services_of(rollout: Rollout) -> list[str]:

@@ -7,7 +7,7 @@ map, and a cache that lags behind is no more than an older map.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -31,17 +31,16 @@ class Shelf:
     objects: Objects = field(default_factory=dict)
     past: list[tuple[int, Objects]] = field(default_factory=lambda: [(0, {})])
 
-    @property
-    def version(self) -> int:
-        """The resourceVersion of the last change."""
-        return self.past[-1][0]
+    version: int = 0  # of the last change
 
-    def at(self, version: int) -> tuple[int, Objects]:
+    def at(self, version: int) -> Objects:
         """The newest state that is not newer than `version`."""
+        if version >= self.version:
+            return self.objects
         for known, objects in reversed(self.past):
             if known <= version:
-                return known, objects
-        return self.past[0]
+                return objects
+        return self.past[0][1]
 
 
 class Store:
@@ -52,6 +51,12 @@ class Store:
         self._shelves = {kind: Shelf() for kind in KINDS}
         self._uids = 0
         self.version = 0
+
+    def take_up(self, other: Store) -> None:
+        """The objects of another, former states included; what becomes of either is nothing to the other."""
+        self.version, self._uids = other.version, other._uids
+        for kind, shelf in other._shelves.items():
+            self._shelves[kind] = replace(shelf, past=list(shelf.past))
 
     def shelf(self, kind: str) -> Shelf:
         """Everything of a kind, past and present."""
@@ -124,5 +129,6 @@ class Store:
     def _remember(self, kind: str, old: Manifest | None, new: Manifest | None) -> None:
         self.version += 1
         shelf = self._shelves[kind]
+        shelf.version = self.version
         shelf.past.append((self.version, shelf.objects))
         self._told(kind, old, new)

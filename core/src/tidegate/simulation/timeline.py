@@ -39,6 +39,11 @@ class Timeline:
         self.skew_ms += round(seconds * 1000)
         self.jumped = True
 
+    def take_up(self, other: Timeline) -> None:
+        """The time of another; nothing is due yet."""
+        self.ms, self.skew_ms, self.jumped = other.ms, other.skew_ms, other.jumped
+        self._heap, self._count, self.busy = [], other._count, 0
+
     @property
     def next_ms(self) -> int | None:
         """When the next deed is due, None where nothing is planned."""

@@ -36,13 +36,13 @@ def analysis_problems(path: str, analysis: RolloutAnalysis, library: Library, *,
         yield invalid(here, _listed(analysis.templates), str(fault))
         return
     for template in templates:
-        if fault_text := _template_fault(template, finite=finite):
+        if fault_text := template_fault(template, finite=finite):
             yield invalid(here, template.metadata.name, fault_text)
             return
     try:
         spec = merged(templates, _dry(analysis), _retained(analysis))
         supplied(spec.args, _lenient(analysis.args))
-        _check_metrics(spec)
+        check_metrics(spec)
     except Unusable as fault:
         # In the order in which they are merged.
         names = " ".join(template.metadata.name for template in templates)
@@ -66,7 +66,7 @@ def _lenient(args: Sequence[Mapping[str, Any]]) -> list[Argument]:
     return [Argument(name=str(arg.get("name", "")), value=DUMMY) for arg in args]
 
 
-def _template_fault(template: AnalysisTemplate, *, finite: bool) -> str:
+def template_fault(template: AnalysisTemplate, *, finite: bool) -> str:
     """What is wrong with one template by itself, "" for nothing."""
     name = template.metadata.name
     if finite:
@@ -83,8 +83,11 @@ def _template_fault(template: AnalysisTemplate, *, finite: bool) -> str:
     return ""
 
 
-def _check_metrics(spec: AnalysisTemplateSpec) -> None:
-    """The rules of a run, but for what hangs on an argument. # differs: the reference finds these when the update aborts."""
+def check_metrics(spec: AnalysisTemplateSpec) -> None:
+    """The rules of a run, but for what hangs on an argument. Raises Unusable.
+
+    # differs: the reference finds these when the update aborts.
+    """
     values = {arg.name: DUMMY for arg in spec.args}
     if not spec.metrics:
         raise Unusable("no metrics specified")

@@ -17,9 +17,6 @@ from tidegate.machine.analysis.phases import COMPLETED
 from tidegate.machine.analysis.templates import Library, gathered, merged, supplied
 from tidegate.machine.checking import StartRun
 
-TYPE_LABEL = "rollout-type"
-STEP_LABEL = "step-index"
-
 Manifest = dict[str, Any]
 
 
@@ -77,9 +74,9 @@ def _labels(start: StartRun, rollout: Rollout) -> dict[str, str]:
     """Later ones win, as in the reference: those that users ask for stand above ours, and the selector above all."""
     instance = rollout.metadata.labels.get(names.INSTANCE_ID)
     own = {
-        TYPE_LABEL: start.type,
+        names.ROLLOUT_TYPE: start.type,
         names.POD_HASH: start.pod_hash,
-        **({STEP_LABEL: str(start.step)} if start.step is not None else {}),
+        **({names.STEP_INDEX: str(start.step)} if start.step is not None else {}),
         **({names.INSTANCE_ID: instance} if instance else {}),
     }
     selector = (rollout.spec.selector or {}).get("matchLabels") or {}

@@ -31,7 +31,25 @@ class Check:
 
     @property
     def stored(self) -> ExperimentRunStatus | None:
-        return self.case.run_statuses.get(self.analysis.name)
+        return self.case.run_statuses.get(self.analysis.name) or self._forgotten()
+
+    def _forgotten(self) -> ExperimentRunStatus | None:
+        """A live run that a pass has begun which could not note it, where the Experiment ends before the next one adopts it.
+
+        Nobody would follow it or tell it to end.
+        """
+        if not self.case.ending:
+            return None
+        for run in self.case.seen.runs.values():
+            named, _, attempt = run.name.removeprefix(self._run_name).partition(".")
+            mine = run.name.startswith(self._run_name) and not named and (not attempt or attempt.isdecimal())
+            if mine and run.phase not in COMPLETED:
+                return ExperimentRunStatus(name=self.analysis.name, analysis_run=run.name, phase=PENDING)
+        return None
+
+    @property
+    def _run_name(self) -> str:
+        return f"{self.case.experiment.metadata.name}-{self.analysis.name}"
 
     @property
     def current(self) -> ExperimentRunStatus | None:
@@ -104,7 +122,7 @@ class Check:
             "apiVersion": names.API_VERSION,
             "kind": "AnalysisRun",
             "metadata": {
-                "name": f"{metadata.name}-{self.analysis.name}",
+                "name": self._run_name,
                 "namespace": metadata.namespace,
                 "labels": {**instance, **(extra.labels if extra else {})},
                 "annotations": dict(extra.annotations) if extra else {},

@@ -10,10 +10,7 @@ from tidegate.api.experiment import Experiment, ExperimentTemplate
 from tidegate.machine.analysis.starting import owner_of
 from tidegate.machine.experiment.acts import ServiceSeen
 from tidegate.machine.hashing import pod_hash, template_digest
-from tidegate.machine.observed import ReplicaSetView
-from tidegate.machine.projections import controller_uid
-
-TEMPLATE_NAME = "experiment.argoproj.io/template-name"
+from tidegate.machine.observed import ReplicaSetView, ServiceView
 
 Manifest = dict[str, Any]
 
@@ -71,17 +68,10 @@ def service(experiment: Experiment, template: ExperimentTemplate, seen: ReplicaS
     }
 
 
-def service_seen(manifest: Mapping[str, Any], *, leaving: bool = False) -> ServiceSeen:
+def service_seen(view: ServiceView, *, leaving: bool = False) -> ServiceSeen:
     """A Service as a pass looks at it (see `ServiceSeen` for `leaving`)."""
-    metadata = manifest.get("metadata") or {}
-    selector = (manifest.get("spec") or {}).get("selector") or {}
     return ServiceSeen(
-        name=metadata.get("name", ""),
-        uid=metadata.get("uid", ""),
-        owner_uid=controller_uid(manifest),
-        template=(metadata.get("annotations") or {}).get(TEMPLATE_NAME, ""),
-        pod_hash=selector.get(names.POD_HASH, ""),
-        leaving=leaving,
+        view.name, view.uid, view.owner_uid, view.template, view.selector.get(names.POD_HASH, ""), leaving
     )
 
 
@@ -93,7 +83,7 @@ def _metadata(experiment: Experiment, template: ExperimentTemplate, name: str) -
         "namespace": metadata.namespace,
         "annotations": {
             names.EXPERIMENT_NAME: metadata.name,
-            TEMPLATE_NAME: template.name,
+            names.TEMPLATE_NAME: template.name,
             **({names.REVISION: revision} if revision else {}),
         },
         "ownerReferences": [owner_of("Experiment", metadata.name, metadata.uid)],

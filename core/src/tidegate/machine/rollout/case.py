@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
-from functools import cached_property
 from typing import Any
 
 from tidegate.api import intstr, names
@@ -13,7 +12,7 @@ from tidegate.api.rollout import BlueGreen, Canary, Rollout
 from tidegate.api.status import RolloutStatus
 from tidegate.api.steps import Step
 from tidegate.machine.observed import Observed, Problem, ReplicaSetView
-from tidegate.machine.remembered import Remembered
+from tidegate.machine.remembered import Answers, Remembered, once
 from tidegate.machine.replicas import Bounds
 from tidegate.machine.rollout.annotations import revision_of
 from tidegate.machine.rollout.sets import Sets
@@ -34,6 +33,7 @@ class Case:
 
     seen: Observed
     problems: tuple[Problem, ...]
+    answers: Answers = field(default_factory=Answers, compare=False, repr=False)
 
     @classmethod
     def of(cls, seen: Observed) -> Case:
@@ -44,38 +44,38 @@ class Case:
     def now(self) -> datetime:
         return self.seen.now
 
-    @cached_property
+    @once
     def rollout(self) -> Rollout:
         return self.seen.rollout
 
-    @cached_property
+    @once
     def status(self) -> RolloutStatus:
         return self.seen.rollout.status
 
-    @cached_property
+    @once
     def replicas(self) -> int:
         return self.rollout.replicas
 
-    @cached_property
+    @once
     def canary(self) -> Canary:
         """The canary strategy; an empty one where the strategy is another."""
         return self.rollout.spec.strategy.canary or Canary()
 
-    @cached_property
+    @once
     def blue_green(self) -> BlueGreen | None:
         """The blue-green strategy; None for a canary."""
         return self.rollout.spec.strategy.blue_green
 
-    @cached_property
+    @once
     def steps(self) -> list[Step]:
         return self.canary.steps
 
-    @cached_property
+    @once
     def routed(self) -> bool:
         """Whether traffic routing is configured; without it the canary is basic: pods are the traffic."""
         return self.canary.traffic_routing is not None
 
-    @cached_property
+    @once
     def dynamic(self) -> bool:
         """Whether stable shrinks as the canary grows (dynamicStableScale)."""
         return self.routed and self.canary.dynamic_stable_scale
@@ -85,13 +85,13 @@ class Case:
         view = self.seen.services.get(service)
         return view.selector.get(names.POD_HASH, "") if view is not None else ""
 
-    @cached_property
+    @once
     def total(self) -> int:
         """What weights add up to."""
         routing = self.canary.traffic_routing
         return (routing.max_traffic_weight if routing else None) or names.DEFAULT_TOTAL_WEIGHT
 
-    @cached_property
+    @once
     def bounds(self) -> Bounds:
         """A canary's maxSurge and maxUnavailable in pods; if both come to 0, one pod may be unavailable."""
         surge = intstr.resolve(self.canary.surge, self.replicas, round_up=True)
@@ -102,83 +102,83 @@ class Case:
 
     # --- revisions ---
 
-    @cached_property
+    @once
     def template(self) -> Mapping[str, Any]:
         """The pod template in force: the Rollout's own, or that of the workload it refers to."""
         if self.rollout.spec.workload_ref is not None and self.seen.workload is not None:
             return self.seen.workload.template
         return self.rollout.spec.template or {}
 
-    @cached_property
+    @once
     def selector(self) -> Mapping[str, Any] | None:
         """The selector in force: the Rollout's own, or that of the workload it refers to."""
         if self.rollout.spec.selector is None and self.rollout.spec.workload_ref is not None:
             return self.seen.workload.selector if self.seen.workload is not None else None
         return self.rollout.spec.selector
 
-    @cached_property
+    @once
     def workload_generation(self) -> str:
         """The generation of the workload that the Rollout refers to, "" without one."""
         return str(self.seen.workload.generation) if self.rollout.spec.workload_ref and self.seen.workload else ""
 
-    @cached_property
+    @once
     def sets(self) -> Sets:
         """The ReplicaSets by their role."""
         return Sets(self.seen, self.template, self.selector)
 
-    @cached_property
+    @once
     def owned(self) -> tuple[ReplicaSetView, ...]:
         return self.sets.owned
 
-    @cached_property
+    @once
     def new(self) -> ReplicaSetView | None:
         return self.sets.new
 
-    @cached_property
+    @once
     def stable(self) -> ReplicaSetView | None:
         return self.sets.stable
 
-    @cached_property
+    @once
     def others(self) -> tuple[ReplicaSetView, ...]:
         return self.sets.others
 
-    @cached_property
+    @once
     def separate_stable(self) -> ReplicaSetView | None:
         """The stable ReplicaSet where it is another one than the new."""
         return None if self.stable is self.new else self.stable
 
-    @cached_property
+    @once
     def new_hash(self) -> str:
         """The label of the new ReplicaSet, or the one that it is going to get."""
         return self.new.pod_hash if self.new else self.sets.wanted_hash
 
-    @cached_property
+    @once
     def new_available(self) -> int:
         return self.new.available if self.new else 0
 
-    @cached_property
+    @once
     def revision(self) -> int:
         """The number of the new revision once this pass has numbered its ReplicaSet as the latest."""
         return max(revision_of(self.new) if self.new else 0, self.sets.next_revision)
 
     # --- position ---
 
-    @cached_property
+    @once
     def halted(self) -> bool:
         """Whether a person, or a verdict that only a person can judge, holds the update: no pods, no switches, no steps."""
         inconclusive = names.PAUSE_INCONCLUSIVE_ANALYSIS
         return self.rollout.spec.paused or any(p.reason == inconclusive for p in self.status.pause_conditions)
 
-    @cached_property
+    @once
     def step_count(self) -> int:
         return len(self.steps)
 
-    @cached_property
+    @once
     def retrying(self) -> bool:
         """Whether a client has just taken back an abort: the update starts over, and what ran before does not count."""
         return self.status.aborted_at is not None and not self.status.abort and not self.promoted
 
-    @cached_property
+    @once
     def index(self) -> int | None:
         """The current step, clamped into 0..n whatever a client wrote; None without steps."""
         if not self.steps:
@@ -187,27 +187,27 @@ class Case:
             return 0
         return min(max(self.status.current_step_index or 0, 0), self.step_count)
 
-    @cached_property
+    @once
     def step(self) -> Step | None:
         """The current step; None without steps and behind the last one."""
         return self.steps[self.index] if self.index is not None and self.index < self.step_count else None
 
-    @cached_property
+    @once
     def step_hash(self) -> str:
         """The identity of the steps; "" for blue-green."""
         if self.blue_green is not None:
             return ""
         return _step_hashes.of(self.canary, None, lambda: step_hash(self.steps))
 
-    @cached_property
+    @once
     def generation_observed(self) -> bool:
         return self.status.observed_generation == str(self.rollout.metadata.generation)
 
-    @cached_property
+    @once
     def template_changed(self) -> bool:
         return bool(self.status.current_pod_hash) and self.status.current_pod_hash != self.new_hash
 
-    @cached_property
+    @once
     def steps_changed(self) -> bool:
         """Whether the steps were edited. A foreign hash over a spec that did not change since is adopted silently.
 
@@ -219,17 +219,17 @@ class Case:
         adopt = bool(self.status.current_step_hash) and looked_at and not self.template_changed
         return not adopt
 
-    @cached_property
+    @once
     def promoted(self) -> bool:
         """Whether the stored status says that the current revision is the stable one."""
         return self.status.stable_rs == self.status.current_pod_hash
 
-    @cached_property
+    @once
     def initial(self) -> bool:
         """Whether nothing has ever been stable."""
         return not self.status.stable_rs
 
-    @cached_property
+    @once
     def within_window(self) -> bool:
         """Whether the new revision is so recent an ancestor of stable that steps are skipped (spec.rollbackWindow)."""
         window = self.rollout.spec.rollback_window
@@ -239,7 +239,7 @@ class Case:
         between = [s for s in self.owned if older < s.created < newer and names.EXPERIMENT_NAME not in s.annotations]
         return older < newer and len(between) < window.revisions
 
-    @cached_property
+    @once
     def aborted(self) -> bool:
         """Whether an abort is in force: a finished rollout and a rollback window ignore it, and a later full promotion.
 
@@ -249,12 +249,12 @@ class Case:
         overruled = self.status.promote_full and self.status.aborted_at is not None
         return self.status.abort and not (self.promoted or overruled or self.within_window)
 
-    @cached_property
+    @once
     def promoting(self) -> bool:
         """Whether a full promotion is in force: steps, pauses and checks are skipped."""
         return self.status.promote_full and not self.aborted
 
-    @cached_property
+    @once
     def recorded_weight(self) -> int:
         """The canary's share that every router accepted last, in parts of `total`; 0 where nothing was recorded.
 
@@ -279,7 +279,7 @@ class Case:
         sides = (weights.canary, weights.stable, *weights.additional) if weights else ()
         return sum(max(side.weight, 0) for side in sides if side.pod_template_hash == replica_set.pod_hash)
 
-    @cached_property
+    @once
     def situation(self) -> Situation:
         """Which case this pass is."""
         if self.rollout.metadata.deletion_timestamp is not None:

@@ -77,7 +77,10 @@ class Draft:
 
     def edit(self, replica_set: ReplicaSetView) -> SetEdit:
         """The sheet of one ReplicaSet."""
-        return self.edits.setdefault(replica_set.name, SetEdit(replica_set))
+        found = self.edits.get(replica_set.name)
+        if found is None:
+            found = self.edits[replica_set.name] = SetEdit(replica_set)
+        return found
 
     def sizes(self) -> Mapping[str, int]:
         """Sizes that this pass sets, by name."""

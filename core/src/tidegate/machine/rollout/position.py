@@ -12,7 +12,7 @@ from tidegate.api.steps import SetCanaryScale
 from tidegate.machine.observed import ReplicaSetView
 from tidegate.machine.replicas import Basic, Count, Sizes, next_sizes, split
 from tidegate.machine.rollout.case import Case
-from tidegate.machine.rollout.shares import pods_for, step_down_weight, unverified
+from tidegate.machine.rollout.shares import carried_elsewhere, pods_for, step_down_weight, unverified
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +57,10 @@ def canary_scale(case: Case) -> SetCanaryScale | None:
 
 def target(case: Case) -> Target:
     """The wanted sizes of new and stable."""
+    return case.answers.of(_target, case)
+
+
+def _target(case: Case) -> Target:
     return _routed_target(case) if case.routed else _basic_target(case)
 
 
@@ -96,7 +100,10 @@ def _stable_still_needed(case: Case) -> int:
         return stable.spec_replicas
     # Nor may it leave fewer pods than maxUnavailable allows while the new version is still short of its own.
     serving = min(stable.spec_replicas, case.bounds.floor - case.new_available)
-    return max(1, pods_for(case, case.total - case.recorded_weight), serving)
+    # A share that a version before has, or that the new one has no pod for, may come back to stable in this very pass.
+    returns = case.new is None or case.new_available == 0 or carried_elsewhere(case, case.new) > 0
+    held = stable.spec_replicas if returns else 0
+    return max(1, pods_for(case, case.total - case.recorded_weight), serving, held)
 
 
 def _routed_new(case: Case) -> int:
@@ -150,7 +157,8 @@ def keep_one(case: Case, sizes: Sizes) -> Sizes:
     if sizes.stable == 0 and stable.spec_replicas > 0 and not stable_service_may_move(case):
         return Sizes(sizes.new, 1)
     selects_new = case.selected(case.canary.stable_service) == new.pod_hash
-    if sizes.new == 0 and new.spec_replicas > 0 and selects_new and stable.available == 0:
+    # Stable's pods that an abort has caught on their way out still count as available for a moment.
+    if sizes.new == 0 and new.spec_replicas > 0 and selects_new and case.sets.stable_pods == 0:
         return Sizes(1, sizes.stable)
     return sizes
 

@@ -45,20 +45,23 @@ class Report:
     @classmethod
     def of(cls, draft: Draft, outcomes: Sequence[Outcome]) -> Report:
         """The report of what really happened. Actions without an outcome were not tried."""
-        bad = next((o for o in outcomes if o.result not in (Result.DONE, Result.COLLIDED)), None)
-        done = sum(1 for o in outcomes if isinstance(o.action, SetWeights) and o.result is Result.DONE)
+        if not draft.actions:  # half of all passes
+            return cls(confirmed=draft.weights is not None)
+        done = sum(1 for o in outcomes if o.result is Result.DONE and isinstance(o.action, SetWeights))
         wanted = sum(1 for action in draft.actions if isinstance(action, SetWeights))
         answers = [o for o in outcomes if isinstance(o.action, VerifyWeights)]
         # differs: the reference takes an error for "not applicable", and goes on with a weight that nobody has confirmed.
         verdicts = [o.verdict.verified if o.verdict is not None else False for o in answers]
+        undone = [o for o in outcomes if o.result is not Result.DONE]
+        bad = next((o for o in undone if o.result is not Result.COLLIDED), None)
         return cls(
             confirmed=draft.weights is not None and done == wanted,
             verified=False if False in verdicts else True if True in verdicts else None,
             retry_after_s=max((_again(o) for o in answers), default=0.0),
-            collided=any(o.result is Result.COLLIDED for o in outcomes),
+            collided=any(o.result is Result.COLLIDED for o in undone),
             create_error=bad.message if bad and isinstance(bad.action, CreateReplicaSet) else "",
-            failed=_said(outcomes, Result.FAILED),
-            pending=_said(outcomes, Result.PENDING),
+            failed=_said(undone, Result.FAILED) if bad else "",
+            pending=_said(undone, Result.PENDING) if bad else "",
             events=tuple(_verify_error(o) for o in answers if o.verdict is None and o.message),
             asked=tuple(o for o in outcomes if isinstance(o.action, CHECKS)),
             status={key: value for o in outcomes if o.verdict is not None for key, value in o.verdict.status.items()},

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 from tidegate.api.status import RolloutStatus
 from tidegate.machine import hashing
 from tidegate.machine.observed import Observed, ReplicaSetView
-from tidegate.machine.remembered import Remembered
+from tidegate.machine.remembered import Remembered, once
 from tidegate.machine.rollout.annotations import revision_of
 from tidegate.machine.selectors import selects
 
@@ -29,7 +28,7 @@ class Sets:
     def _status(self) -> RolloutStatus:
         return self.seen.rollout.status
 
-    @cached_property
+    @once
     def digest(self) -> str:
         """The identity of the wanted template."""
         spec = self.seen.rollout.spec
@@ -37,30 +36,30 @@ class Sets:
             return hashing.template_digest(self.template)
         return _digests.of(spec, None, lambda: hashing.template_digest(self.template))
 
-    @cached_property
+    @once
     def wanted_hash(self) -> str:
         """The label that a new ReplicaSet for this template would get."""
         return hashing.pod_hash(self.digest, self._status.collision_count)
 
-    @cached_property
+    @once
     def owned(self) -> tuple[ReplicaSetView, ...]:
         """Our ReplicaSets, oldest first; orphans that are adopted in this pass included, released ones not."""
         uid = self.seen.rollout.metadata.uid
         mine = [s for s in self.seen.replica_sets if self._matches(s) and (s.owner_uid == uid or self._adoptable(s))]
         return tuple(sorted(mine, key=lambda s: (s.created, revision_of(s), s.name)))
 
-    @cached_property
+    @once
     def adopted(self) -> tuple[ReplicaSetView, ...]:
         """Orphans with the hash label that the selector matches."""
         return tuple(s for s in self.owned if not s.owner_uid)
 
-    @cached_property
+    @once
     def released(self) -> tuple[ReplicaSetView, ...]:
         """Ours by owner, but no longer matched by the selector."""
         uid = self.seen.rollout.metadata.uid
         return tuple(s for s in self.seen.replica_sets if s.owner_uid == uid and not self._matches(s))
 
-    @cached_property
+    @once
     def _strangers(self) -> frozenset[str]:
         """Names of those that the selector does not match."""
         return frozenset(s.name for s in self.seen.replica_sets if not selects(self.selector, s.labels))
@@ -73,7 +72,7 @@ class Sets:
         impostor = replica_set.pod_hash == self.wanted_hash and replica_set.digest != self.digest
         return not replica_set.owner_uid and bool(replica_set.pod_hash) and not replica_set.deleting and not impostor
 
-    @cached_property
+    @once
     def new(self) -> ReplicaSetView | None:
         """The ReplicaSet of the desired template: by our hash label, else by an equal template.
 
@@ -90,7 +89,7 @@ class Sets:
                     return twin
         return twins[0] if twins else None
 
-    @cached_property
+    @once
     def stable(self) -> ReplicaSetView | None:
         """The ReplicaSet that `status.stableRS` names; may be the new one; None where it is unset or gone."""
         wanted = self._status.stable_rs
@@ -100,12 +99,12 @@ class Sets:
             return self.new
         return self.of(wanted)
 
-    @cached_property
+    @once
     def others(self) -> tuple[ReplicaSetView, ...]:
         """Every ReplicaSet of ours that is neither new nor stable, oldest first."""
         return tuple(s for s in self.owned if s is not self.new and s is not self.stable)
 
-    @cached_property
+    @once
     def stable_pods(self) -> int:
         """Pods of stable that are available and will stay: those on their way out still count as available for a moment."""
         return min(self.stable.available, self.stable.spec_replicas) if self.stable is not None else 0
@@ -114,12 +113,12 @@ class Sets:
         """The ReplicaSet with that hash label."""
         return next((s for s in self.owned if pod_hash and s.pod_hash == pod_hash), None)
 
-    @cached_property
+    @once
     def name_taken(self) -> bool:
         """Whether a ReplicaSet that the selector no longer matches bears the name that a new one would get."""
         return any(s.pod_hash == self.wanted_hash for s in self.released)
 
-    @cached_property
+    @once
     def next_revision(self) -> int:
         """One more than the highest revision among all ReplicaSets but the new one."""
         return 1 + max((revision_of(s) for s in self.owned if s is not self.new), default=0)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import cached_property
+from enum import Enum
 from typing import Any, TypeVar
 
 from tidegate.api import intstr, names
@@ -13,6 +13,7 @@ from tidegate.machine.actions import Action, PatchReplicaSet, PointService
 from tidegate.machine.merge import merged
 from tidegate.machine.observed import ReplicaSetView
 from tidegate.machine.plan import Outcome, Result
+from tidegate.machine.remembered import once
 from tidegate.machine.rollout.annotations import revision_of
 from tidegate.simulation.cluster import Cluster
 from tidegate.simulation.controller import Pass
@@ -42,22 +43,22 @@ class Look:
     cluster: Cluster
     made: Pass
 
-    @cached_property
+    @once
     def status(self) -> dict[str, Any]:
-        """The status that the pass read."""
-        return dict(self.made.manifest.get("status") or {})
+        """The status that the pass read. Not to be changed."""
+        return self.made.manifest.get("status") or {}
 
-    @cached_property
+    @once
     def after(self) -> dict[str, Any]:
-        """The status that the pass left behind."""
-        return merged(self.status, self.made.patch)
+        """The status that the pass left behind. Not to be changed."""
+        return merged(self.status, self.made.patch) if self.made.patch else self.status
 
     @property
     def replicas(self) -> int:
         """R."""
         return self.made.seen.rollout.replicas
 
-    @cached_property
+    @once
     def canary(self) -> Canary:
         """The canary strategy, an empty one for blue-green."""
         return self.made.seen.rollout.spec.strategy.canary or Canary()
@@ -67,23 +68,23 @@ class Look:
         """The blue-green strategy."""
         return self.made.seen.rollout.spec.strategy.blue_green
 
-    @cached_property
+    @once
     def routed(self) -> bool:
         """Whether traffic routing is configured."""
         return self.canary.traffic_routing is not None
 
-    @cached_property
+    @once
     def total(self) -> int:
         """What weights add up to."""
         routing = self.canary.traffic_routing
         return (routing.max_traffic_weight if routing else None) or 100
 
-    @cached_property
+    @once
     def limit(self) -> int:
         """R + S."""
         return self.replicas + intstr.resolve(self.canary.surge, self.replicas, round_up=True)
 
-    @cached_property
+    @once
     def floor(self) -> int:
         """R - U."""
         surge = self.limit - self.replicas
@@ -92,7 +93,7 @@ class Look:
 
     # --- revisions ---
 
-    @cached_property
+    @once
     def owned(self) -> tuple[ReplicaSetView, ...]:
         """The ReplicaSets of the Rollout as the pass saw them."""
         uid = self.made.seen.rollout.metadata.uid
@@ -102,17 +103,17 @@ class Look:
         """The ReplicaSet of a revision."""
         return next((s for s in self.owned if pod_hash and s.pod_hash == pod_hash), None)
 
-    @cached_property
+    @once
     def new(self) -> ReplicaSetView | None:
         """The ReplicaSet of the current revision, by the status that the pass wrote."""
         return self.of(self.after.get("currentPodHash", ""))
 
-    @cached_property
+    @once
     def stable(self) -> ReplicaSetView | None:
         """The stable ReplicaSet, by the status that the pass read."""
         return self.of(self.status.get("stableRS", ""))
 
-    @cached_property
+    @once
     def others(self) -> tuple[ReplicaSetView, ...]:
         """All that are neither."""
         return tuple(s for s in self.owned if s not in (self.new, self.stable))
@@ -135,7 +136,7 @@ class Look:
             if isinstance(outcome.action, kind):
                 yield outcome.action, outcome
 
-    @cached_property
+    @once
     def resized(self) -> dict[str, int]:
         """Sizes that the pass set, by name."""
         return {
@@ -181,7 +182,29 @@ class Look:
         return f"{image or replica_set.name} (r{revision_of(replica_set)} {replica_set.spec_replicas}/{replica_set.available})"
 
 
-Rule = Callable[[Look], Iterator[str]]
+class Trace(Enum):
+    """What a pass may leave behind beside its actions."""
+
+    MADE = "made"  # every one was
+    STATUS = "status"  # it wrote into the status
+    EVENT = "event"
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """An invariant: its id, what finds where it is broken, and what it speaks of.
+
+    A pass that has done nothing of `about` cannot break it and is not looked at: most passes do little or nothing.
+    """
+
+    id: str
+    broken: Callable[[Look], Iterator[str]]
+    about: frozenset[type[Action] | Trace]
+
+    @classmethod
+    def of(cls, id_: str, broken: Callable[[Look], Iterator[str]], *about: type[Action] | Trace) -> Rule:
+        """A rule about some kinds of action and trace."""
+        return cls(id_, broken, frozenset(about))
 
 
 def share(weight: int, replicas: int, total: int) -> int:

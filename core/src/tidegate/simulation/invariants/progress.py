@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from tidegate.machine.actions import CreateReplicaSet, DeleteReplicaSet, PatchRollout
 from tidegate.machine.plan import Result
-from tidegate.simulation.invariants.look import Look
+from tidegate.simulation.invariants.look import Look, Rule, Trace
 from tidegate.simulation.pods import controlled
 from tidegate.simulation.store import REPLICA_SET
 
@@ -138,14 +138,14 @@ def a10_no_pass_asks_for_itself(look: Look) -> Iterator[str]:
 
 
 RULES = (
-    ("I9", i9_stable_changes_by_promotion),
-    ("I10", i10_one_set_for_one_template),
-    ("I12", i12_one_step_at_a_time),
-    ("I15", i15_the_spec_is_the_users),
-    ("I18", i18_deadlines_do_not_run_in_pauses),
-    ("I20", i20_a_finished_rollout_ignores_abort),
-    ("A6", a6_the_autoscaler_sees_what_is),
-    ("A10", a10_no_pass_asks_for_itself),
-    ("A7", a7_nothing_that_runs_is_deleted),
-    ("A12", a12_promotion_goes_through_its_gates),
+    Rule.of("I9", i9_stable_changes_by_promotion, Trace.STATUS),
+    Rule.of("I10", i10_one_set_for_one_template, CreateReplicaSet),
+    Rule.of("I12", i12_one_step_at_a_time, Trace.STATUS, Trace.EVENT),
+    Rule.of("I15", i15_the_spec_is_the_users, PatchRollout),
+    Rule.of("I18", i18_deadlines_do_not_run_in_pauses, Trace.STATUS, Trace.EVENT),
+    Rule.of("I20", i20_a_finished_rollout_ignores_abort, Trace.MADE),
+    Rule.of("A6", a6_the_autoscaler_sees_what_is, Trace.STATUS),
+    Rule.of("A10", a10_no_pass_asks_for_itself, Trace.MADE),
+    Rule.of("A7", a7_nothing_that_runs_is_deleted, DeleteReplicaSet),
+    Rule.of("A12", a12_promotion_goes_through_its_gates, Trace.EVENT),
 )

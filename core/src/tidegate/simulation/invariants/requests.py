@@ -5,18 +5,27 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from tidegate.api import names
+from tidegate.api import intstr, names
 from tidegate.simulation.cluster import Cluster
 from tidegate.simulation.routing import Backend
 
 
 def entries_of(cluster: Cluster) -> tuple[str, ...]:
-    """Services that all requests may go through by themselves: the active one, and a basic canary's stable one."""
-    strategy = (cluster.manifest.get("spec") or {}).get("strategy") or {}
+    """Services that all requests may go through by themselves: the active one, and a basic canary's stable one.
+
+    Not where a basic canary has room for one pod alone (R + S = 1, as in I1): the old one has to go before there is a new
+    one, and the Service follows only then.
+    """
+    spec = cluster.manifest.get("spec") or {}
+    strategy = spec.get("strategy") or {}
     blue_green, canary = strategy.get("blueGreen"), strategy.get("canary")
     if blue_green:
         return (blue_green.get("activeService", ""),)
     if canary and not canary.get("trafficRouting") and canary.get("stableService"):
+        replicas = spec.get("replicas", names.DEFAULT_REPLICAS)
+        surge = intstr.resolve(canary.get("maxSurge", names.DEFAULT_SURGE), replicas, round_up=True)
+        if replicas + surge == 1:
+            return ()
         return (canary["stableService"],)
     return ()
 

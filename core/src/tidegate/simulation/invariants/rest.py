@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
-from tidegate.machine.plan import Plan
+from tidegate.machine.remembered import once
 from tidegate.machine.routing import VerifyWeights
 from tidegate.simulation.cluster import Cluster
+from tidegate.simulation.controller import Pass
 from tidegate.simulation.store import SERVICE
 from tidegate.simulation.timeline import ms_of
 
@@ -31,39 +33,57 @@ def looked_at_again(cluster: Cluster) -> bool:
     return cluster.phase[1].startswith("InvalidSpec") or any("older than restartAt" in note for note in notes)
 
 
-def i13_rest_is_rest(cluster: Cluster) -> Iterator[str]:
+@dataclass(frozen=True)
+class Rest:
+    """A cluster that has come to rest. `planned_ms` is when its controller wanted to look again, `writes` what was written."""
+
+    cluster: Cluster
+    planned_ms: int | None
+    writes: int
+
+    @classmethod
+    def of(cls, cluster: Cluster) -> Rest:
+        """The rest that a cluster has come to now."""
+        return cls(cluster, cluster.controller.wake_ms, cluster.gate.count)
+
+    @once
+    def again(self) -> Pass | None:
+        """One pass more over the unchanged world, made when a rule first asks for it.
+
+        None where no answer is due: something is polled, or a clock has jumped, which is a change.
+        """
+        if polled(self.cluster) or self.cluster.timeline.jumped:
+            return None
+        return self.cluster.controller.step()
+
+
+def i13_rest_is_rest(rest: Rest) -> Iterator[str]:
     """I13 and A11: a further pass over an unchanged world writes nothing and says nothing."""
-    if polled(cluster) or cluster.timeline.jumped:  # a clock that jumps is a change
+    again, gate = rest.again, rest.cluster.gate
+    if gate.count > rest.writes:
+        yield f"{gate.log[rest.writes :]} although nothing happened"
+    elif again is not None and again.events:
+        yield f"events {[event.reason for event in again.events]} although nothing happened"
+
+
+def a8_timers_are_persisted(rest: Rest) -> Iterator[str]:
+    """I8 of anchors: a pass that knows only what is stored wakes up no later than what was planned before.
+
+    What a pass knows is what it observes, so the controller's own further pass stands for that of a new process.
+    """
+    planned, timeline = rest.planned_ms, rest.cluster.timeline
+    if looked_at_again(rest.cluster) or planned is None or planned <= timeline.ms or rest.again is None:
         return
-    writes = cluster.gate.count
-    made = cluster.controller.step()
-    if cluster.gate.count > writes:
-        yield f"{cluster.gate.log[writes:]} although nothing happened"
-    elif made is not None and made.events:
-        yield f"events {[event.reason for event in made.events]} although nothing happened"
+    when = rest.again.wake_at
+    wake_ms = None if when is None else ms_of(when) - timeline.skew_ms
+    if wake_ms is None or wake_ms > planned + ROUNDING_MS:
+        late = "never" if wake_ms is None else f"at {wake_ms / 1000:.3f} s"
+        yield f"woken at {planned / 1000:.3f} s, but after a restart {late}"
 
 
-def a8_timers_are_persisted(cluster: Cluster) -> Iterator[str]:
-    """I8 of anchors: a new process, which knows only what is stored, wakes up no later than the old one would."""
-    if polled(cluster) or cluster.timeline.jumped or looked_at_again(cluster):
-        return
-    planned, plan = cluster.controller.wake_ms, cluster.controller.plan()
-    if planned is None or plan is None or planned <= cluster.timeline.ms:
-        return
-    when = wake_of(plan)
-    again = None if when is None else when - cluster.timeline.skew_ms
-    if again is None or again > planned + ROUNDING_MS:
-        yield f"woken at {planned / 1000:.3f} s, but after a restart {'never' if again is None else f'at {again / 1000:.3f} s'}"
-
-
-def wake_of(plan: Plan) -> int | None:
-    """When a plan wants the next look, if all of it succeeds."""
-    when = plan.expected.wake_at
-    return None if when is None else ms_of(when)
-
-
-def a13_history_is_bounded(cluster: Cluster) -> Iterator[str]:
+def a13_history_is_bounded(rest: Rest) -> Iterator[str]:
     """A13: former ReplicaSets without pods are kept up to revisionHistoryLimit."""
+    cluster = rest.cluster
     status, spec = cluster.status, cluster.manifest.get("spec") or {}
     if not cluster.manifest or status.get("phase") != "Healthy":
         return
@@ -74,8 +94,9 @@ def a13_history_is_bounded(cluster: Cluster) -> Iterator[str]:
         yield f"{len(former)} former ReplicaSets without pods, limit {limit}"
 
 
-def a9_rest_has_a_reason(cluster: Cluster) -> Iterator[str]:
+def a9_rest_has_a_reason(rest: Rest) -> Iterator[str]:
     """A9: whatever state is rested in says why."""
+    cluster = rest.cluster
     if not cluster.manifest:
         return
     phase, message = cluster.phase
@@ -87,8 +108,9 @@ def a9_rest_has_a_reason(cluster: Cluster) -> Iterator[str]:
             yield f"Healthy with {status.get('currentPodHash')} over {status.get('stableRS')}"
 
 
-def a16_foreign_fields_survive(cluster: Cluster) -> Iterator[str]:
+def a16_foreign_fields_survive(rest: Rest) -> Iterator[str]:
     """A16: what others have put on Rollout, Services and their selectors stays."""
+    cluster = rest.cluster
     for service in cluster.store.all(SERVICE).values():
         if (service["metadata"].get("annotations") or {}).get("keep", "me") != "me":
             yield f"{service['metadata']['name']} lost a foreign annotation"
@@ -98,8 +120,8 @@ def a16_foreign_fields_survive(cluster: Cluster) -> Iterator[str]:
 
 RULES = (
     ("A9", a9_rest_has_a_reason),
-    ("A8", a8_timers_are_persisted),
     ("A13", a13_history_is_bounded),
     ("A16", a16_foreign_fields_survive),
+    ("A8", a8_timers_are_persisted),
     ("I13", i13_rest_is_rest),
 )

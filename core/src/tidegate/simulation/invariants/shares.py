@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tidegate.machine.actions import PointService
+from tidegate.machine.actions import PatchReplicaSet, PointService
 from tidegate.machine.plan import Outcome, Result
 from tidegate.machine.routing import SetHeaderRoute, SetMirrorRoute, SetWeights
-from tidegate.simulation.invariants.look import Look, share
+from tidegate.simulation.invariants.look import Look, Rule, Trace, share
 
 
 def i1_services_select_available_pods(look: Look) -> Iterator[str]:
@@ -143,12 +143,12 @@ def a2_pods_stay_for_what_is_in_force(look: Look) -> Iterator[str]:
 
 
 RULES = (
-    ("I1", i1_services_select_available_pods),
-    ("I2", i2_active_service_moves_to_complete_sets),
-    ("I3", i3_weights_add_up),
-    ("I4", i4_stable_can_take_what_it_gets),
-    ("I5", i5_canary_holds_the_pods_for_its_share),
-    ("I11", i11_an_abort_never_raises_the_share),
-    ("I17", i17_routes_only_while_they_are_meant),
-    ("A2", a2_pods_stay_for_what_is_in_force),
+    Rule.of("I1", i1_services_select_available_pods, PointService),
+    Rule.of("I2", i2_active_service_moves_to_complete_sets, PointService),
+    Rule.of("I3", i3_weights_add_up, Trace.STATUS),
+    Rule.of("I4", i4_stable_can_take_what_it_gets, SetWeights),
+    Rule.of("I5", i5_canary_holds_the_pods_for_its_share, SetWeights),
+    Rule.of("I11", i11_an_abort_never_raises_the_share, SetWeights),
+    Rule.of("I17", i17_routes_only_while_they_are_meant, SetHeaderRoute, SetMirrorRoute),
+    Rule.of("A2", a2_pods_stay_for_what_is_in_force, PatchReplicaSet),
 )

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from tidegate.api import names
+from tidegate.machine.actions import PatchReplicaSet
 from tidegate.machine.observed import ReplicaSetView
 from tidegate.machine.plan import Result
-from tidegate.simulation.invariants.look import Look, share
+from tidegate.simulation.invariants.look import Look, Rule, Trace, share
 from tidegate.simulation.store import REPLICA_SET
 
 
@@ -136,10 +137,10 @@ def _annotation(look: Look, name: str, key: str) -> str | None:
 
 
 RULES = (
-    ("I1", i1_stable_service_keeps_a_pod),
-    ("I6", i6_what_is_referenced_keeps_its_pods),
-    ("I7", i7_dynamic_stable_serves_its_share),
-    ("I8", i8_bounds_hold),
-    ("I16", i16_desired_replicas_is_noted),
-    ("I19", i19_no_deadline_on_new_or_stable),
+    Rule.of("I1", i1_stable_service_keeps_a_pod, PatchReplicaSet),
+    Rule.of("I6", i6_what_is_referenced_keeps_its_pods, PatchReplicaSet),
+    Rule.of("I7", i7_dynamic_stable_serves_its_share, PatchReplicaSet),
+    Rule.of("I8", i8_bounds_hold, PatchReplicaSet),
+    Rule.of("I16", i16_desired_replicas_is_noted, Trace.MADE),
+    Rule.of("I19", i19_no_deadline_on_new_or_stable, Trace.MADE),
 )

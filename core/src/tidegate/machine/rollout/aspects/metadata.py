@@ -13,6 +13,7 @@ from tidegate.api import names
 from tidegate.api.rollout import PodTemplateMetadata
 from tidegate.machine.actions import PatchPod
 from tidegate.machine.observed import PodView, ReplicaSetView
+from tidegate.machine.remembered import Remembered
 from tidegate.machine.rollout.case import Case
 from tidegate.machine.rollout.draft import Draft
 
@@ -56,6 +57,14 @@ def marks_at_birth(case: Case) -> Marks:
 
 
 def _roles(case: Case) -> tuple[Marks, Marks]:
+    """What candidate and serving version are to carry; not to be changed."""
+    return _marks_by_role.of(case.rollout.spec.strategy, None, lambda: _worked_out_roles(case))
+
+
+_marks_by_role: Remembered[tuple[Marks, Marks]] = Remembered()
+
+
+def _worked_out_roles(case: Case) -> tuple[Marks, Marks]:
     if case.blue_green is not None:
         return _marks(case.blue_green.preview_metadata), _marks(case.blue_green.active_metadata)
     return _marks(case.canary.canary_metadata), _marks(case.canary.stable_metadata)

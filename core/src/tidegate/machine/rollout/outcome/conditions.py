@@ -27,7 +27,10 @@ class Conditions:
 
     def get(self, type_: str) -> Condition | None:
         """The condition of that type."""
-        return next((c for c in self.items if c.type == type_), None)
+        for condition in self.items:
+            if condition.type == type_:
+                return condition
+        return None
 
     def drop(self, type_: str) -> None:
         """Without the condition of that type."""

@@ -14,6 +14,13 @@ COUNTS = frozenset({"replicas", "updatedReplicas", "readyReplicas", "availableRe
 # Present with a meaning of their own although zero: pointers in the API's Go types.
 _ZERO_COUNTS = frozenset({"currentStepIndex", "collisionCount", "weight", "verified", "index"})
 
+# What refers to a run holds its phase, though it is empty for a run that nobody has looked at: the schema asks for it.
+_REFERENCES = (
+    ("canary", "currentStepAnalysisRunStatus"),
+    ("canary", "currentBackgroundAnalysisRunStatus"),
+    ("blueGreen", "prePromotionAnalysisRunStatus"),
+    ("blueGreen", "postPromotionAnalysisRunStatus"),
+)
 
 _wires: Remembered[dict[str, Any]] = Remembered()
 
@@ -25,7 +32,10 @@ def wire(status: RolloutStatus) -> dict[str, Any]:
 
 def _wire(status: RolloutStatus) -> dict[str, Any]:
     dumped = status.model_dump(mode="json", by_alias=True, exclude_none=True)
-    cleaned = {key: value for key, item in dumped.items() if (value := _without_zeros(key, item)) is not None}
+    cleaned = _without_zeros(dumped)
+    for strategy, ref in _REFERENCES:
+        if ref in cleaned.get(strategy, {}):
+            cleaned[strategy][ref].setdefault("status", "")
     return {**cleaned, "canary": cleaned.get("canary", {}), "blueGreen": cleaned.get("blueGreen", {})}
 
 
@@ -64,12 +74,19 @@ def _snake(key: str) -> str:
     return {"blueGreen": "blue_green"}.get(key, key)
 
 
-def _without_zeros(key: str, value: Any) -> Any:
-    if not value and (value is None or key not in _ZERO_COUNTS):
-        return None
-    if isinstance(value, list):
-        return [item for item in value if item is not None] or None
-    if isinstance(value, dict):  # dumped: never another Mapping, which would be asked for ten times slower
-        inner = {k: cleaned for k, v in value.items() if (cleaned := _without_zeros(k, v)) is not None}
-        return inner or None
-    return value
+def _without_zeros(fields: Mapping[str, Any]) -> dict[str, Any]:
+    kept: dict[str, Any] = {}
+    for key, value in fields.items():
+        if not value:
+            if value is not None and key in _ZERO_COUNTS:
+                kept[key] = value
+        # Dumped: a dict or a list is never another Mapping or Sequence, which would be asked for ten times slower.
+        elif isinstance(value, dict):
+            if inner := _without_zeros(value):
+                kept[key] = inner
+        elif isinstance(value, list):
+            if items := [item for item in value if item is not None]:
+                kept[key] = items
+        else:
+            kept[key] = value
+    return kept

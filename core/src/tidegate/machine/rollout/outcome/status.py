@@ -28,6 +28,7 @@ from tidegate.machine.rollout.situation import Situation
 from tidegate.machine.selectors import selector_text
 
 A_MOMENT_S = 0.001
+_NO_CANARY, _NO_BLUE_GREEN = CanaryStatus(), BlueGreenStatus()
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,12 +82,12 @@ def updated(case: Case, draft: Draft, report: Report, progress: Progress) -> Out
     changes["pause_conditions"] = progress.pauses
     changes["controller_pause"] = progress.controller_pause
     changes["restarted_at"] = restarted_at(case)
-    after = case.status.model_copy(update=changes)
+    since = case.status.aborted_at or rounded_up(case.now)
+    after = case.status.model_copy(update={**changes, "abort": aborted, "aborted_at": since if aborted else None})
     if not aborted and _deadline_aborts(case, after):
-        aborted, message = True, judged.timeout_text(case)
-        after = after.model_copy(update={"pause_conditions": [], "controller_pause": False})
-    since = (case.status.aborted_at or rounded_up(case.now)) if aborted else None
-    after = after.model_copy(update={"abort": aborted, "aborted_at": since})
+        message = judged.timeout_text(case)
+        ended = {"pause_conditions": [], "controller_pause": False, "abort": True, "aborted_at": since}
+        after = after.model_copy(update=ended)
     return Outline(after, tuple(progress.events), message)
 
 
@@ -102,7 +103,7 @@ def _strategy_parts(case: Case, draft: Draft, progress: Progress) -> tuple[Canar
             "current_background_analysis_run_status": refs.get(BACKGROUND),
             "step_plugin_statuses": progress.plugin_statuses,
         }
-        return case.status.canary.model_copy(update=changes), BlueGreenStatus()
+        return case.status.canary.model_copy(update=changes), _NO_BLUE_GREEN
     changes = {
         "active_selector": draft.active,
         "preview_selector": draft.preview,
@@ -110,7 +111,7 @@ def _strategy_parts(case: Case, draft: Draft, progress: Progress) -> tuple[Canar
         "pre_promotion_analysis_run_status": refs.get(PRE_PROMOTION),
         "post_promotion_analysis_run_status": refs.get(POST_PROMOTION),
     }
-    return CanaryStatus(), case.status.blue_green.model_copy(update=changes)
+    return _NO_CANARY, case.status.blue_green.model_copy(update=changes)
 
 
 def _deadline_aborts(case: Case, after: RolloutStatus) -> bool:
@@ -136,10 +137,10 @@ def reset(case: Case, draft: Draft) -> Outline:
     canary, blue_green = case.status.canary, case.status.blue_green
     if case.blue_green is None:
         kept = {"weights": canary.weights, "stable_ping_pong": canary.stable_ping_pong}
-        canary, blue_green = CanaryStatus().model_copy(update=kept), BlueGreenStatus()
+        canary, blue_green = _NO_CANARY.model_copy(update=kept), _NO_BLUE_GREEN
     else:
         selectors = {"active_selector": active_hash(case), "preview_selector": draft.preview}
-        canary, blue_green = CanaryStatus(), BlueGreenStatus().model_copy(update=selectors)
+        canary, blue_green = _NO_CANARY, _NO_BLUE_GREEN.model_copy(update=selectors)
     changes = {
         **counted(case, active_hash(case)),
         "canary": canary,
@@ -231,7 +232,8 @@ def invalid(case: Case, message: str, wake_at: datetime) -> Settled:
 
 def _with_phase(case: Case, after: RolloutStatus) -> dict[str, Any]:
     phase = phase_of(case, after)
-    after = after.model_copy(update={"phase": phase.phase, "message": phase.message})
+    if (phase.phase, phase.message) != (after.phase, after.message):
+        after = after.model_copy(update={"phase": phase.phase, "message": phase.message})
     return wire(case.status if after == case.status else after)
 
 

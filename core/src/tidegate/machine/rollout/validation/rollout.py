@@ -17,6 +17,7 @@ from tidegate.machine.rollout.validation.blue_green import blue_green_problems, 
 from tidegate.machine.rollout.validation.canary import canary_problems
 from tidegate.machine.rollout.validation.doors import door_problems
 from tidegate.machine.rollout.validation.problems import NOT_NEGATIVE, FieldProblem, invalid, required
+from tidegate.machine.rollout.validation.templates import template_problems
 from tidegate.machine.rollout.validation.workload import pod_problems, unresolved
 
 _STRATEGY = "spec.strategy"
@@ -84,10 +85,11 @@ def _strategy(seen: Observed) -> Iterator[FieldProblem]:
 
 
 def missing_references(seen: Observed) -> Iterator[Problem]:
-    """Everything that the Rollout names and that does not exist: Services first, then what routers look for."""
+    """Everything that the Rollout names and that does not exist: Services first, then templates, then what routers look for."""
     for field, name in service_fields(seen.rollout.spec.strategy):
         if seen.services.get(name) is None:
             yield invalid(f"{_STRATEGY}.{field}", name, f'service "{name}" not found', missing=True)
+    yield from (problem for problem in template_problems(seen.rollout.spec.strategy, seen.library) if problem.missing)
     for router in seen.routers:
         yield from (problem for problem in router.problems if problem.missing)
 
@@ -99,6 +101,8 @@ def wrong_references(seen: Observed) -> Iterator[Problem]:
         service = seen.services.get(name)
         if service is not None:
             yield from _service(f"{_STRATEGY}.{field}", service, labels, seen.rollout.metadata.name)
+    found = template_problems(seen.rollout.spec.strategy, seen.library)
+    yield from (problem for problem in found if not problem.missing)
     for router in seen.routers:
         yield from (problem for problem in router.problems if not problem.missing)
 
@@ -121,6 +125,13 @@ def _pod_labels(seen: Observed) -> Mapping[str, str]:
 
 def service_fields(strategy: Strategy) -> tuple[tuple[str, str], ...]:
     """The Services that a strategy names, in the order in which they are checked: (field below spec.strategy, name)."""
+    return _named.of(strategy, None, lambda: _service_fields(strategy))
+
+
+_named: Remembered[tuple[tuple[str, str], ...]] = Remembered()
+
+
+def _service_fields(strategy: Strategy) -> tuple[tuple[str, str], ...]:
     fields: list[tuple[str, str]] = []
     if strategy.canary is not None:
         canary, pair = strategy.canary, strategy.canary.ping_pong
