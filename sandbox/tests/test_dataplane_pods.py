@@ -11,7 +11,7 @@ import pytest
 from tidegate_sandbox.contracts import Manifest
 from tidegate_sandbox.dataplane.backends import Backends
 from tidegate_sandbox.dataplane.memory import pod
-from tidegate_sandbox.dataplane.pods import behaviour, image_tag
+from tidegate_sandbox.dataplane.pods import ERROR_RATE, behaviour, image_tag
 from tidegate_sandbox.dataplane.routes import Address, PodRef
 
 
@@ -153,3 +153,22 @@ def test_annotations_set_errors_and_latency_and_nonsense_is_named() -> None:
     does, notes = behaviour(pod("demo-1", "v1", annotations={f"{prefix}/error-rate": "some"}))
     assert does.error_rate == 0.0
     assert notes == ("pod shop/demo-1: annotation sandbox.tidegate.io/error-rate is 'some', no number; taken for 0",)
+
+
+@pytest.mark.parametrize(
+    ("tag", "share"),
+    [
+        ("errors-5-v4", 0.05),
+        ("v4-errors-50", 0.5),
+        ("errors-400", 1.0),
+        ("v4", 0.0),
+        ("errors-v4", 0.0),
+        ("terrors-5", 0.0),
+    ],
+)
+def test_a_tag_may_name_the_share_of_errors(tag: str, share: float) -> None:
+    assert behaviour(pod("demo-1", tag))[0].error_rate == share
+
+
+def test_the_annotation_counts_before_the_tag() -> None:
+    assert behaviour(pod("demo-1", "errors-5-v4", annotations={ERROR_RATE: "0"}))[0].error_rate == 0.0

@@ -33,7 +33,6 @@ from tidegate_sandbox.dataplane.routes import (
     MethodMatch,
     PathKind,
     PathMatch,
-    PodRef,
     Route,
     RouteTable,
     Share,
@@ -106,7 +105,7 @@ class _Rules:
     def __init__(self, found: Endpoints) -> None:
         self._endpoints = found
         self._rules: list[_Rule] = []
-        self._clusters: dict[str, tuple[PodRef, ...]] = {}
+        self._clusters: dict[str, Cluster] = {}
         self._notes: list[str] = []
 
     def add(self, ingress: _Ingress) -> None:
@@ -123,7 +122,7 @@ class _Rules:
         """A proxy looks for the host first, so each host gets all rules that would take a request for it, in order."""
         domains = sorted({rule.host for rule in self._rules})
         hosts = (Host(domain, tuple(r.route for r in self._rules if _covers(r.host, domain))) for domain in domains)
-        clusters = tuple(Cluster(name, self._clusters[name]) for name in sorted(self._clusters))
+        clusters = tuple(self._clusters[name] for name in sorted(self._clusters))
         return RouteTable(tuple(hosts), clusters, tuple(self._notes))
 
     def _add_path(
@@ -158,7 +157,7 @@ class _Rules:
         for group, pods, _ in found:
             if group.weight > 0:
                 cluster = f"{ingress.namespace}-{group.service}-{group.port}"
-                self._clusters[cluster] = pods
+                self._clusters[cluster] = Cluster(cluster, pods, group.service)
                 shares.append(Share(cluster, group.weight))
         return tuple(shares)
 

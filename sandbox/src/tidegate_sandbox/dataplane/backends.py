@@ -21,6 +21,7 @@ from tidegate_sandbox.dataplane.http1 import Headers, Message, ServerConnection
 from tidegate_sandbox.dataplane.listening import Listener
 from tidegate_sandbox.dataplane.loops import LoopThread
 from tidegate_sandbox.dataplane.pods import Behaviour, behaviour, pod_ref, ready
+from tidegate_sandbox.dataplane.requests import SERVICE_HEADER, Answers, Requests
 from tidegate_sandbox.dataplane.routes import Address, PodRef
 
 LINGER_S = 2.0
@@ -30,10 +31,11 @@ LINGER_S = 2.0
 class Backends:
     """The listeners of all pods, on one event loop in one thread. All methods may be called from any thread.
 
-    `seed` makes the draws of the error rates repeatable.
+    `seed` makes the draws of the error rates repeatable; what is answered is booked in `requests`.
     """
 
-    def __init__(self, seed: int = 0) -> None:
+    def __init__(self, seed: int = 0, requests: Requests | None = None) -> None:
+        self._requests = requests or Requests()
         self._thread = LoopThread("sandbox-pods")
         self._draw = random.Random(seed)  # noqa: S311 - draws errors of a simulation, guards nothing
         self._hosts = _loopback_hosts()
@@ -81,7 +83,7 @@ class Backends:
             self._served[ref] = self._served.get(ref, 0) + 1
             return self._draw.random() < does.error_rate
 
-        return Listener(_Pod(ref, does, fails).handle, next(self._hosts), 0)
+        return Listener(_Pod(ref, does, fails, self._requests).handle, next(self._hosts), 0)
 
     async def _close_others(self, pods: list[Manifest]) -> None:
         kept = {pod_ref(pod) for pod in pods if ready(pod)}
@@ -106,11 +108,11 @@ class Backends:
 
 
 class _Pod:
-    """Answers requests as one pod; `fails` books a request and draws whether it gets a 500."""
+    """Answers requests as one pod; `fails` counts a request and draws whether it gets a 500."""
 
-    def __init__(self, ref: PodRef, does: Behaviour, fails: Callable[[], bool]) -> None:
-        self._latency_s = does.latency_s
-        self._fails = fails
+    def __init__(self, ref: PodRef, does: Behaviour, fails: Callable[[], bool], requests: Requests) -> None:
+        self._ref, self._does = ref, does
+        self._fails, self._requests = fails, requests
         self._headers: Headers = [
             ("content-type", "application/json"),
             ("x-version", does.version),
@@ -122,11 +124,18 @@ class _Pod:
 
     def handle(self, request: Message, connection: ServerConnection) -> None:
         status, body = (500, self._bad) if self._fails() else (200, self._good)
-        if self._latency_s:
-            loop = asyncio.get_running_loop()
-            loop.call_later(self._latency_s, connection.answer, request, status, self._headers, body)
+        if self._does.latency_s:
+            asyncio.get_running_loop().call_later(self._does.latency_s, self._answer, request, connection, status, body)
         else:
-            connection.answer(request, status, self._headers, body)
+            self._answer(request, connection, status, body)
+
+    def _answer(self, request: Message, connection: ServerConnection, status: int, body: bytes) -> None:
+        does = self._does
+        key = Answers(
+            self._ref.namespace, request.header(SERVICE_HEADER), does.template_hash, does.version, str(status)
+        )
+        self._requests.add(key, does.latency_s)
+        connection.answer(request, status, self._headers, body)
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from typing import Any, assert_never
 from urllib.parse import quote
 
 from tidegate_sandbox.dataplane.matching import LOCAL_SUFFIX
+from tidegate_sandbox.dataplane.requests import SERVICE_HEADER
 from tidegate_sandbox.dataplane.routes import (
     ANY_HOST,
     Address,
@@ -32,6 +33,7 @@ from tidegate_sandbox.dataplane.routes import (
 )
 
 Json = dict[str, Any]
+Services = Mapping[str, str]  # the Service of a cluster
 LOOPBACK = "127.0.0.1"
 ROUTES_FILE, CLUSTERS_FILE = "routes.json", "clusters.json"
 ROUTE_CONFIG = "sandbox"
@@ -73,20 +75,21 @@ def discovery(version: int, resources: Iterable[Json]) -> Json:
 
 
 def route_configuration(table: RouteTable) -> Json:
+    services = {found.name: found.service for found in table.clusters}
     return {
         "@type": f"{_TYPES}.config.route.v3.RouteConfiguration",
         "name": ROUTE_CONFIG,
         "ignore_port_in_host_matching": True,
-        "virtual_hosts": [_virtual_host(host) for host in table.hosts],
+        "virtual_hosts": [_virtual_host(host, services) for host in table.hosts],
     }
 
 
-def _virtual_host(host: Host) -> Json:
+def _virtual_host(host: Host, services: Services) -> Json:
     domains = [host.domain] if host.domain == ANY_HOST else [host.domain, host.domain + LOCAL_SUFFIX]
-    return {"name": host.domain, "domains": domains, "routes": [_route(route) for route in host.routes]}
+    return {"name": host.domain, "domains": domains, "routes": [_route(route, services) for route in host.routes]}
 
 
-def _route(route: Route) -> Json:
+def _route(route: Route, services: Services) -> Json:
     match = _path(route.path)
     if route.conditions:
         match["headers"] = [_condition(condition) for condition in route.conditions]
@@ -94,14 +97,31 @@ def _route(route: Route) -> Json:
     if not shares:
         return {"match": match, "direct_response": {"status": 503, "body": {"inline_string": "no endpoints\n"}}}
     action: Json = {"timeout": "30s", "retry_policy": _retries()}
+    if route.mirrors:
+        action["request_mirror_policies"] = [_mirror(mirror, services) for mirror in route.mirrors]
     if len(shares) == 1:
         action["cluster"] = shares[0].cluster
-    else:
-        clusters = [{"name": share.cluster, "weight": share.weight} for share in shares]
-        action["weighted_clusters"] = {"clusters": clusters}
-    if route.mirrors:
-        action["request_mirror_policies"] = [_mirror(mirror) for mirror in route.mirrors]
+        return {"match": match, "route": action, "request_headers_to_add": _named(services, shares[0].cluster)}
+    action["weighted_clusters"] = {
+        "clusters": [
+            {
+                "name": share.cluster,
+                "weight": share.weight,
+                "request_headers_to_add": _named(services, share.cluster),
+            }
+            for share in shares
+        ]
+    }
     return {"match": match, "route": action}
+
+
+def _named(services: Services, cluster: str) -> list[Json]:
+    """Tells the pod which Service the request was sent to: it counts by that."""
+    return [_overwritten({"key": SERVICE_HEADER, "value": services.get(cluster, "")})]
+
+
+def _overwritten(header: Json) -> Json:
+    return {"header": header, "append_action": "OVERWRITE_IF_EXISTS_OR_ADD", "keep_empty_value": True}
 
 
 def _retries() -> Json:
@@ -121,10 +141,15 @@ def _retries() -> Json:
     }
 
 
-def _mirror(mirror: Mirror) -> Json:
+def _mirror(mirror: Mirror, services: Services) -> Json:
     per_million = round(mirror.percent * 10_000)
     fraction = {"default_value": {"numerator": per_million, "denominator": "MILLION"}}
-    return {"cluster": mirror.cluster, "runtime_fraction": fraction, "disable_shadow_host_suffix_append": True}
+    return {
+        "cluster": mirror.cluster,
+        "runtime_fraction": fraction,
+        "disable_shadow_host_suffix_append": True,
+        "request_headers_mutations": [{"append": header} for header in _named(services, mirror.cluster)],
+    }
 
 
 def _path(path: PathMatch) -> Json:

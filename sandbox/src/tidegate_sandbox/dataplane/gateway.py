@@ -147,7 +147,7 @@ class _State:
         pods, why = self.endpoints.ready(namespace, service, port)
         if why:
             self.notes.append(f"{route.key}: {why}")
-        self.clusters.setdefault(name, Cluster(name, pods))
+        self.clusters.setdefault(name, Cluster(name, pods, service))
         return name
 
     def _granted(self, route: _Route, namespace: str, service: str) -> bool:

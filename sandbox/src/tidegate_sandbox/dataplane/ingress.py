@@ -111,6 +111,7 @@ class _Upstream:
     name: str
     pods: tuple[PodRef, ...]
     canary: Policy | None
+    service: str
     alternatives: list[str] = field(default_factory=list)
 
 
@@ -143,7 +144,7 @@ class _State:
             if why:
                 self.notes.append(f"ingress {ingress.key}: {why}")
             policy = ingress.canary.policy if ingress.canary.enabled else None
-            self._upstreams[name] = _Upstream(name, pods, policy)
+            self._upstreams[name] = _Upstream(name, pods, policy, backend.service)
 
     def add_locations(self, ingress: _Ingress) -> None:
         default = ingress.upstream(ingress.default) if ingress.default else ""
@@ -206,7 +207,8 @@ class _State:
             if routes:
                 hosts.append(Host(domain, tuple(routes)))
         used = {share.cluster for host in hosts for route in host.routes for share in route.shares}
-        clusters = tuple(Cluster(name, self._upstreams[name].pods) for name in sorted(used))
+        upstreams = [self._upstreams[name] for name in sorted(used)]
+        clusters = tuple(Cluster(each.name, each.pods, each.service) for each in upstreams)
         return RouteTable(tuple(hosts), clusters, tuple(self.notes))
 
     def _routes(self, location: _Location) -> Iterator[Route]:

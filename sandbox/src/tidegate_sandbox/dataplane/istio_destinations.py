@@ -44,7 +44,7 @@ class Destinations:
                 pods = tuple(
                     pod for pod in pods if labels is not None and labels.items() <= self._labels.get(pod, {}).items()
                 )
-            self.clusters[name] = Cluster(name, pods)
+            self.clusters[name] = Cluster(name, pods, service[1])
         return name
 
     def _subset(self, service: Key, subset: str, where: str) -> Mapping[str, str] | None:

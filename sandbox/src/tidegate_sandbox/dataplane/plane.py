@@ -21,6 +21,7 @@ from tidegate_sandbox.dataplane.istio import IstioTranslator
 from tidegate_sandbox.dataplane.matching import LOCAL_SUFFIX
 from tidegate_sandbox.dataplane.proxies import Proxy
 from tidegate_sandbox.dataplane.proxy import PythonProxy
+from tidegate_sandbox.dataplane.requests import Requests
 from tidegate_sandbox.dataplane.routes import PodRef, RouteTable, Translator, combined
 from tidegate_sandbox.dataplane.smi import SmiTranslator
 from tidegate_sandbox.dataplane.sources import Source
@@ -82,6 +83,7 @@ class DataPlane:
     With `delay_s` what the requests meet is the cluster as it was that long ago, as behind a control plane that is slow to
     push: every change is in force so much later, in the order in which changes were made. Pods are not late: they open
     and close when the cluster says so, whatever the proxy still believes.
+    `requests` counts what pods have answered, by Service, ReplicaSet and status: what `monitoring` shows.
     Use it as a context manager, or call `start` and `stop`. All methods may be called from any thread.
     """
 
@@ -95,6 +97,7 @@ class DataPlane:
         delay_s: float = 0.0,
     ) -> None:
         self._source, self._delay_s = source, delay_s
+        self.requests = Requests()
         self._translators = tuple(translators) if translators is not None else default_translators(prefix)
         self._resources = frozenset(r for t in self._translators for r in t.resources) | {PODS}
         self._proxy = proxy or default_proxy()
@@ -123,7 +126,7 @@ class DataPlane:
         Raises ProxyFailed when the proxy does not start.
         """
         self._proxy.start()
-        self._backends = Backends()
+        self._backends = Backends(requests=self.requests)
         self._cancel = self._source.subscribe(self._changed)
         for resource in self._resources:
             self._changed(resource)

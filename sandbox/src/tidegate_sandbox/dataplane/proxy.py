@@ -23,13 +23,14 @@ from tidegate_sandbox.dataplane.http1 import (
 from tidegate_sandbox.dataplane.listening import Listener
 from tidegate_sandbox.dataplane.loops import LoopThread
 from tidegate_sandbox.dataplane.matching import Request, route_for
+from tidegate_sandbox.dataplane.requests import SERVICE_HEADER
 from tidegate_sandbox.dataplane.routes import Address, Mirror, PodRef, RouteTable, Share
 
 LOOPBACK = "127.0.0.1"
 TRIES = 4  # the first and three more, as Envoy is told
 CONNECT_TIMEOUT_S = 1.0
 ANSWER_TIMEOUT_S = 30.0
-_SKIPPED = HOP_BY_HOP | {"content-length"}
+_SKIPPED = HOP_BY_HOP | {"content-length", SERVICE_HEADER}
 
 
 class PythonProxy:
@@ -82,7 +83,7 @@ class PythonProxy:
         upstreams = {}
         for cluster in table.clusters:
             hosts = tuple(addresses[pod] for pod in cluster.pods if pod in addresses)
-            upstreams[cluster.name] = self._upstreams.get(cluster.name) or _Upstream()
+            upstreams[cluster.name] = self._upstreams.get(cluster.name) or _Upstream(cluster.service)
             upstreams[cluster.name].replace(hosts)
         self._table, self._upstreams, self._version = table, upstreams, self._version + 1
 
@@ -136,7 +137,8 @@ class PythonProxy:
 class _Upstream:
     """The pods of one cluster with their idle connections."""
 
-    def __init__(self) -> None:
+    def __init__(self, service: str) -> None:
+        self._named = [(SERVICE_HEADER, service)]
         self.hosts: tuple[Address, ...] = ()
         self._turn = 0
         self._idle: dict[Address, list[ClientConnection]] = {}
@@ -152,7 +154,7 @@ class _Upstream:
         """The answer of one pod; raises the last error when none could be reached or the one reached gave none."""
         # A pod answers HEAD with the length of a body it does not send, which our parser would wait for.
         method = "GET" if message.method == "HEAD" else message.method
-        data = request_bytes(method, message.target, _passed(message.headers), message.body)
+        data = request_bytes(method, message.target, [*_passed(message.headers), *self._named], message.body)
         host, connection = await self._connection()
         loop = asyncio.get_running_loop()
         outcome: asyncio.Future[Message] = loop.create_future()

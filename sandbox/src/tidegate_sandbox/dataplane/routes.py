@@ -39,10 +39,14 @@ class Address:
 
 @dataclass(frozen=True, slots=True)
 class Cluster:
-    """The pods behind one Service port; none of them means each request to it is answered 503."""
+    """The pods behind one Service port; none of them means each request to it is answered 503.
+
+    `service` is the Service's name: requests are counted under it, and under "" where a translator does not say.
+    """
 
     name: str
     pods: tuple[PodRef, ...]
+    service: str = ""
 
 
 class PathKind(Enum):

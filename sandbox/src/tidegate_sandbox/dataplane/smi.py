@@ -51,7 +51,7 @@ class SmiTranslator:
             for name, weight in backends:
                 cluster, pods, why = _cluster(found, service, name)
                 notes.extend([f"service {'/'.join(_key(service))}: {why}"] if why else [])
-                clusters[cluster] = Cluster(cluster, pods)
+                clusters[cluster] = Cluster(cluster, pods, name)
                 shares.append(Share(cluster, weight))
             route = Route(EVERY_PATH, tuple(share for share in shares if share.weight > 0))
             hosts += [Host(domain, (route,)) for domain in _domains(*_key(service))]

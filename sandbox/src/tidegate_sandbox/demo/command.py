@@ -14,8 +14,9 @@ import typer
 from rich.console import Console
 
 from tidegate_sandbox.dataplane.load import Load
+from tidegate_sandbox.demo.judged import judged
 from tidegate_sandbox.demo.measure import Gauge, Measurement
-from tidegate_sandbox.demo.shops import UnknownShop, data_folder, shop_of, weights_of
+from tidegate_sandbox.demo.shops import JUDGED, UnknownShop, data_folder, shop_of, weights_of
 from tidegate_sandbox.demo.stage import DemoFailed, Glance, Stage
 from tidegate_sandbox.demo.view import View
 from tidegate_sandbox.manifests import read_manifests
@@ -30,6 +31,7 @@ def demo(
     plain: Annotated[bool, typer.Option(help="Plain lines even in a terminal.")] = False,
     rate: Annotated[float, typer.Option(help="Requests per second.")] = 300.0,
     router: Annotated[str, typer.Option(help="What splits the traffic: nginx, istio, gateway, alb or smi.")] = "nginx",
+    analysis: Annotated[bool, typer.Option(help="Judge releases by their success rate, behind nginx.")] = False,
 ) -> None:
     """Watch a canary walk its steps while real requests shift, and a broken release be refused.
 
@@ -40,8 +42,8 @@ def demo(
     console = Console(highlight=False, markup=False, soft_wrap=True)
     begun = time.monotonic()
     try:
-        with Stage(shop_of(router), rate) as stage:
-            good = _story(stage, console, plain=plain)
+        with Stage(JUDGED if analysis else shop_of(router), rate) as stage:
+            good = judged(stage, console, plain=plain) if analysis else _story(stage, console, plain=plain)
             console.print(f"demo: {'passed' if good else 'FAILED'} in {time.monotonic() - begun:.1f} s")
             if keep:
                 _keep(stage, console)

@@ -24,6 +24,7 @@ class Shop:
     """`router` is the name in `make demo ROUTER=`; `example` and `crds` are folders for `data_folder`, "" for none.
 
     `host` is what users ask for; `kinds` are the objects that the router works with, as kubectl names them.
+    `monitored` shops have a Prometheus endpoint that the controller may ask.
     """
 
     router: str
@@ -31,6 +32,7 @@ class Shop:
     host: str = "checkout.example.com"
     crds: str = ""
     kinds: str = "ingresses"
+    monitored: bool = False
 
 
 SHOPS: Mapping[str, Shop] = MappingProxyType(
@@ -46,6 +48,9 @@ SHOPS: Mapping[str, Shop] = MappingProxyType(
         )
     }
 )
+
+JUDGED = Shop("nginx", "analysis", monitored=True)
+"""The shop whose releases are judged by their success rate."""
 
 
 def shop_of(router: str) -> Shop:

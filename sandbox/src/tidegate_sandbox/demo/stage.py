@@ -20,10 +20,14 @@ from tidegate_sandbox.dataplane.plane import DataPlane
 from tidegate_sandbox.dataplane.sources import StoreSource
 from tidegate_sandbox.demo.readback import ReadBack
 from tidegate_sandbox.demo.shops import Shop, data_folder
-from tidegate_sandbox.errors import SandboxError
+from tidegate_sandbox.errors import SandboxError, StartError
+from tidegate_sandbox.monitoring import PREFERRED_PORT, Monitor
 from tidegate_sandbox.server import Sandbox
 
 NAMESPACE, ROLLOUT = "default", "checkout"
+TEMPLATES, ADDRESS = "analysistemplates.argoproj.io", "prometheus"
+CONFIG = "metrics: {egress: {allow: [127.0.0.1]}}\n"
+"""Metrics may not ask the controller's own machine unless somebody says so; here the monitor runs on it."""
 CONTROLLER_STOPS_WITHIN_S = 12.0  # the controller drains within 10 s of SIGTERM
 
 
@@ -90,6 +94,7 @@ class Stage:
             self.sandbox.apply(data_folder(self.shop.example))
             self._read_back = ReadBack(self.sandbox.objects)
             self.plane = self._stack.enter_context(DataPlane(StoreSource(self.sandbox.objects)))
+            self.monitor = self._stack.enter_context(self._start_monitor()) if self.shop.monitored else None
             self.controller = self._start_controller()
             self._stack.callback(self._stop_controller)
             self._stack = self._stack.pop_all()
@@ -104,9 +109,28 @@ class Stage:
     def controller_log(self) -> Path:
         return self.folder / "controller.log"
 
+    def _start_monitor(self) -> Monitor:
+        """On the port that the example names, or where that is taken on any; the templates are told in either case."""
+        monitor = Monitor(self.plane.requests, self.sandbox.clock, PREFERRED_PORT)
+        try:
+            monitor.start()
+        except StartError:
+            monitor = Monitor(self.plane.requests, self.sandbox.clock)
+            monitor.start()
+        for template in self.sandbox.objects.list(TEMPLATES, NAMESPACE):
+            for argument in template["spec"].get("args", []):
+                if argument["name"] == ADDRESS:
+                    argument["value"] = monitor.address
+            self.sandbox.objects.update(TEMPLATES, template)
+        return monitor
+
     def _start_controller(self) -> subprocess.Popen[bytes]:
         command = [sys.executable, "-m", "tidegate", "controller", "--kubeconfig", str(self.kubeconfig)]
         command += ["--metrics-port", "0", "--health-port", "0"]
+        if self.monitor is not None:
+            config = self.folder / "tidegate.yaml"
+            config.write_text(CONFIG)
+            command += ["--config", str(config)]
         with self.controller_log.open("wb") as log:
             return subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, env={**os.environ})  # noqa: S603
 
