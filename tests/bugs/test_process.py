@@ -23,7 +23,7 @@ def test_ar2374_no_name_breaks_the_metrics_page(name: str) -> None:
     metrics = Metrics()
     for _ in range(2):
         metrics.events.labels(name, name, "Normal", name).inc()
-        metrics.reconcile.labels(name, name).observe(0.1)
+        metrics.rollout_passes.seconds.labels(name, name).observe(0.1)
     code, _, body = metrics_page(metrics)()
     assert code == 200
     found = [line for line in body.decode().splitlines() if line.startswith("rollout_events_total{")]
@@ -48,8 +48,8 @@ def test_ar4571_series_of_what_is_gone_are_gone() -> None:
     before = len(metrics_page(metrics)()[2].splitlines())
     for number in range(1_000):
         metrics.events.labels("shop", f"app-{number}", "Normal", "X").inc()
-        metrics.reconcile.labels("shop", f"app-{number}").observe(0.1)
-        metrics.reconcile_errors.labels("shop", f"app-{number}").inc()
+        metrics.rollout_passes.seconds.labels("shop", f"app-{number}").observe(0.1)
+        metrics.rollout_passes.errors.labels("shop", f"app-{number}").inc()
         metrics.forget("shop", f"app-{number}")
     assert len(metrics_page(metrics)()[2].splitlines()) == before
 

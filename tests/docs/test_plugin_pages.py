@@ -59,6 +59,11 @@ def test_the_page_on_testing_works_with_the_router_of_the_index(reader: Any) -> 
     reader.follow(PAGES / "testing.md")
 
 
+@pytest.mark.timeout(200)
+def test_the_page_on_metrics_leads_to_a_provider_that_conforms(reader: Any) -> None:
+    reader.follow(PAGES / "metrics.md")
+
+
 def test_the_page_on_publishing_works_with_the_package_of_the_tutorial(reader: Any) -> None:
     code, said = reader.shell("tidegate plugins new mesh\ncd tidegate-mesh")
     assert code == 0, said
@@ -71,7 +76,7 @@ def test_every_block_of_the_other_pages_works(reader: Any, name: str) -> None:
 
 
 def test_every_page_is_followed_or_written_by_a_tool() -> None:
-    followed = {"index.md", "wrappers.md", "versions.md", "publish.md", "testing.md", "tutorial.md"}
+    followed = {"index.md", "wrappers.md", "versions.md", "publish.md", "testing.md", "tutorial.md", "metrics.md"}
     assert {page.name for page in PAGES.glob("*.md")} == followed | {"hooks.md"}
 
 

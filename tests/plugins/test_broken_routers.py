@@ -16,6 +16,8 @@ from tidegate_testkit.stage import TrafficCase
 
 ROOT = Path(__file__).parents[2]
 SUITES = sorted(ROOT.glob("plugins/[!_]*/tests/test*conformance*.py"))
+# Metric providers have a suite of their own, whose saboteurs are in the kit's tests.
+ROUTERS = [suite for suite in SUITES if "TrafficConformance" in suite.read_text(encoding="utf-8")]
 # Checked once a case: every suite has it, and it is over at once.
 QUICK = "test_the_loader_accepts_it"
 
@@ -49,10 +51,12 @@ def test_every_plugin_has_a_conformance_file() -> None:
     plugins = {page.parent.name for page in ROOT.glob("plugins/[!_]*/pyproject.toml")}
     assert plugins
     assert {suite.parents[1].name for suite in SUITES} == plugins
+    metrics = [suite for suite in SUITES if "MetricConformance" in suite.read_text(encoding="utf-8")]
+    assert sorted([*ROUTERS, *metrics]) == SUITES, "a suite is of routers or of metric providers"
 
 
 @pytest.mark.parametrize("sabotage", SABOTAGES, ids=[each.name for each in SABOTAGES])
-@pytest.mark.parametrize("suite", SUITES, ids=[suite.parents[1].name for suite in SUITES])
+@pytest.mark.parametrize("suite", ROUTERS, ids=[suite.parents[1].name for suite in ROUTERS])
 def test_a_broken_router_is_caught_by_its_plugins_case(suite: Path, sabotage: Sabotage) -> None:
     seen = verdicts(suite)[sabotage.name]
     if not seen:
@@ -60,6 +64,6 @@ def test_a_broken_router_is_caught_by_its_plugins_case(suite: Path, sabotage: Sa
     assert any(seen), f"{sabotage.check} does not see that the router {sabotage.name}"
 
 
-@pytest.mark.parametrize("suite", SUITES, ids=[suite.parents[1].name for suite in SUITES])
+@pytest.mark.parametrize("suite", ROUTERS, ids=[suite.parents[1].name for suite in ROUTERS])
 def test_at_least_eight_kinds_of_break_are_caught_on_every_plugin(suite: Path) -> None:
     assert sum(any(seen) for seen in verdicts(suite).values()) >= 8

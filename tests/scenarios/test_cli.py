@@ -42,7 +42,7 @@ def test_the_example_passes_lint(capsys: pytest.CaptureFixture[str]) -> None:
     ("old", "new", "part"),
     [
         ("setWeight: 10", "setWeight: 120", "spec.strategy.steps[0].setWeight: Invalid value: 120"),
-        ("nginx:", "traefik:", "no installed plugin provides it; have"),
+        ("nginx:", "weir:", "no installed plugin provides it; have"),
         ("stableIngress: checkout", "stableIngres: checkout", "trafficRouting.nginx"),
         ("replicas: 5", "replicas: five", "spec.replicas"),
         ("duration: 5s", "duration: soon", "spec.strategy.steps[1].pause.duration: Invalid value: -1"),

@@ -168,3 +168,26 @@ def test_every_action_has_words(kind: type[Action], an_action: Callable[[type[Ac
     action, seen = an_action(kind)
     assert kind.__name__ not in words(action, seen)
     assert words(action, seen) != unknown(action)
+
+
+CHECKED: list[dict[str, Any]] = [{"analysis": {"templates": [{"templateName": "errors"}]}}, {"pause": {}}]
+
+
+def errors(**metric: Any) -> dict[str, Any]:
+    """A template of the Rollout's namespace."""
+    spec = {"metrics": [{"name": "errors", "provider": {"job": {}}, **metric}]}
+    metadata = {"name": "errors", "namespace": "shop"}
+    return {"apiVersion": "argoproj.io/v1alpha1", "kind": "AnalysisTemplate", "metadata": metadata, "spec": spec}
+
+
+@pytest.mark.parametrize("more", [[], [errors()]], ids=["alone", "with its template"])
+def test_a_run_that_would_be_started_is_told(run: Run, dump: Dump, now: str, more: list[dict[str, Any]]) -> None:
+    result = run("plan", "-f", dump(CHECKED, more=more), "--at", now)
+    assert result.exit_code == 0
+    assert "1. start Step AnalysisRun demo-abc-2-0 (errors) for revision 2 (demo-abc)" in result.output
+
+
+def test_a_template_that_cannot_work_is_told_before_any_run(run: Run, dump: Dump, now: str) -> None:
+    result = run("plan", "-f", dump(CHECKED, more=[errors(interval="1m")]), "--at", now)
+    assert result.exit_code == 1
+    assert "AnalysisTemplate errors has metric errors which runs indefinitely" in result.output

@@ -50,7 +50,11 @@ HTTP_PROXY = (
 )
 
 
-@pytest.mark.parametrize("arguments", [("mesh",), ("edge-proxy", *HTTP_PROXY)], ids=["defaults", "of-a-known-kind"])
+@pytest.mark.parametrize(
+    "arguments",
+    [("mesh",), ("edge-proxy", *HTTP_PROXY), ("error-gauge", "--metric")],
+    ids=["defaults", "of-a-known-kind", "metric"],
+)
 def test_the_package_passes_its_own_tests_style_and_types_at_once(made: Made, arguments: tuple[str, ...]) -> None:
     folder = made(*arguments)
     assert tool(folder, "pytest", "-q", "-p", "no:cacheprovider", "-k", "not requests") == ""
@@ -66,6 +70,12 @@ def test_the_package_is_named_after_the_plugin(made: Made) -> None:
     assert project["entry-points"]["tidegate.plugins"] == {"edge-proxy": "tidegate_edge_proxy:EdgeProxy"}
     assert (folder / "src/tidegate_edge_proxy/py.typed").exists()
     assert 'name = "example.com/edge-proxy"' in (folder / "src/tidegate_edge_proxy/router.py").read_text()
+
+
+def test_a_metric_provider_has_no_router_in_its_package(made: Made) -> None:
+    folder = made("gauge", "--metric")
+    assert 'name = "example.com/gauge"' in (folder / "src/tidegate_gauge/provider.py").read_text()
+    assert not (folder / "src/tidegate_gauge/router.py").exists()
 
 
 def test_the_package_asks_for_the_tidegate_that_made_it(made: Made) -> None:

@@ -28,7 +28,7 @@ from tidegate.machine.experiment.manifests import service_seen
 from tidegate.machine.merge import merge_patch, merged
 from tidegate.machine.observed import ReplicaSetView, RunView
 from tidegate.machine.plan import Outcome, Plan, Result
-from tidegate.machine.projections import replica_set_view
+from tidegate.machine.projections import replica_set_view, service_view
 
 START = datetime(2026, 1, 1, 12, 0, 0, tzinfo=UTC)
 MOST_PASSES = 200
@@ -128,7 +128,7 @@ class World:
                 self._patch(action)
             case CreateService():
                 self.manifests[action.name] = action.manifest
-                self.services[action.name] = service_seen(action.manifest)
+                self.services[action.name] = service_seen(service_view(action.manifest))
             case DeleteService():
                 del self.services[action.name]
             case StartAnalysis():

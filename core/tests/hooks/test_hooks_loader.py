@@ -99,6 +99,14 @@ def test_c06_a_package_that_bears_its_vendors_name_is_thought_of() -> None:
 
 
 @pytest.mark.parametrize(
+    ("key", "package"), [("deepWater", "tidegate-deepwater"), ("example.com/deep_water", "tidegate-deepwater")]
+)
+def test_c06_a_metric_providers_package_is_one_word(key: str, package: str) -> None:
+    assert install_hint(key, joined=True).startswith(f"pip install {package} (")
+    assert install_hint(key).startswith("pip install tidegate-deep-water (")
+
+
+@pytest.mark.parametrize(
     "selection",
     [PluginSelection(disabled=["loud"]), PluginSelection(enabled=[])],
     ids=["disabled by name", "nothing enabled"],

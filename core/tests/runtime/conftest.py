@@ -21,10 +21,29 @@ from urllib.parse import parse_qsl, urlsplit
 import pytest
 from pydantic import BaseModel
 
-from tidegate.hooks import Capability, Event, Kind, Objects, Ref, Rule, Target, TrafficRouter, Verdict, Weights
+from tidegate.hooks import (
+    Access as MeterAccess,
+)
+from tidegate.hooks import (
+    Capability,
+    Event,
+    Kind,
+    Measurement,
+    MetricProvider,
+    Objects,
+    Query,
+    Reading,
+    Ref,
+    Rule,
+    Target,
+    TrafficRouter,
+    Verdict,
+    Weights,
+)
 from tidegate.hooks.facade import Facade
 from tidegate.hooks.loader import load_objects
 from tidegate.runtime.engine import Engine, EngineOptions
+from tidegate.runtime.measuring import NO_SERVICES
 from tidegate.runtime.metrics import Metrics
 from tidegate.runtime.reflector import Pace
 from tidegate.runtime.transport import Access, Connection, Transport
@@ -334,12 +353,83 @@ class Routes(TrafficRouter[RouteConfig]):
             objects.edit(ROUTE, target.config.route)["spec"].pop("canary", None)
 
 
+class TideConfig(BaseModel):
+    """Any text, which may be an argument; `port` is there to be refused."""
+
+    query: str = ""
+    port: int = 80
+
+
+class Tide(MetricProvider[TideConfig]):
+    """A provider that answers what the test has laid down for a metric: readings, exceptions, or functions that make one.
+
+    The last answer stands for all that follow. `asked` are (verb, metric, number, query) in order.
+    """
+
+    name = "example.com/tide"
+    config = TideConfig
+    timeout_s = 10.0
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.answers: dict[str, list[Any]] = {}
+        self.asked: list[tuple[str, str, int, str]] = []
+        self.kept: list[tuple[str, int]] = []
+        self._lock = threading.Lock()
+
+    def _answer(self, verb: str, query: Query[TideConfig], access: MeterAccess) -> Reading:
+        with self._lock:
+            self.asked.append((verb, query.metric, query.number, query.config.query))
+            answers = self.answers.get(query.metric) or [Reading(result=1.0, value="1")]
+            answer = answers.pop(0) if len(answers) > 1 else answers[0]
+        if isinstance(answer, BaseException):
+            raise answer
+        reading: Reading = answer(query, access) if callable(answer) else answer
+        return reading
+
+    def describe_metric(self, query: Query[TideConfig]) -> dict[str, str]:
+        return {"query": query.config.query} if query.config.query else {}
+
+    def measure(self, query: Query[TideConfig], access: MeterAccess) -> Reading:
+        return self._answer("measure", query, access)
+
+    def resume(self, query: Query[TideConfig], access: MeterAccess, measurement: Measurement) -> Reading:
+        return self._answer("resume", query, access)
+
+    def terminate(self, query: Query[TideConfig], access: MeterAccess, measurement: Measurement) -> Reading:
+        self.asked.append(("terminate", query.metric, query.number, query.config.query))
+        return Reading(phase="Inconclusive", metadata=measurement.metadata)
+
+    def collect(self, query: Query[TideConfig], access: MeterAccess, keep: int) -> None:
+        self.kept.append((query.metric, keep))
+
+
+def a_run(name: str = "run", **metric: Any) -> Manifest:
+    """An AnalysisRun with one metric `m` of the provider `tide`, or with `metrics`; other parts of the spec by `spec`."""
+    spec = metric.pop("spec", {})
+    metadata = {"name": name, "namespace": "default", **metric.pop("metadata", {})}
+    query = metric.pop("query", "")
+    metrics = metric.pop("metrics", None) or [a_metric("m", query, **metric)]
+    return {
+        "apiVersion": "argoproj.io/v1alpha1",
+        "kind": "AnalysisRun",
+        "metadata": metadata,
+        "spec": {"metrics": metrics, **spec},
+    }
+
+
+def a_metric(name: str, query: str = "", **fields: Any) -> Manifest:
+    return {"name": name, "provider": {"plugin": {"example.com/tide": {"query": query}}}, **fields}
+
+
 class Cluster:
     """A sandbox in virtual time, and engines that share its clock."""
 
     def __init__(self, sandbox: Any, kubeconfig: Path) -> None:
         self.sandbox, self.kubeconfig = sandbox, kubeconfig
         self.router = Routes()
+        self.plugins: dict[str, object] = {}  # beside the router
+        self.services = NO_SERVICES
         self.metrics = Metrics()  # of the newest engine
         self._changed = threading.Condition()
         self._engines: list[Engine] = []
@@ -357,9 +447,10 @@ class Cluster:
         self.metrics = Metrics()
         transport = Transport(Connection(Access(str(self.kubeconfig))), metrics=self.metrics)
         self._transports.append(transport)
-        facade = Facade(load_objects({"routes": self.router}))
+        facade = Facade(load_objects({"routes": self.router, **self.plugins}))
         pace = Pace(first_pause_s=0.01, longest_pause_s=0.05, lived_s=0, absent_s=absent_s)
-        engine = Engine(transport, facade, EngineOptions(workers=2, **options), self.sandbox.clock, self.metrics, pace)
+        wanted = EngineOptions(workers=2, services=self.services, **options)
+        engine = Engine(transport, facade, wanted, self.sandbox.clock, self.metrics, pace)
         self._engines.append(engine)
         engine.start()
         assert engine.wait_ready(10)
@@ -376,11 +467,22 @@ class Cluster:
         """Wait until `condition` holds, asked after every change; each round moves the clock on by `tick_s`."""
         deadline = time.monotonic() + timeout_s
         while not condition():
-            assert time.monotonic() < deadline, f"never came; rollouts are {self.phases()}"
+            assert time.monotonic() < deadline, f"never came; rollouts are {self.phases()}, runs {self.run_statuses()}"
             if tick_s:
                 self.sandbox.advance(tick_s)
             with self._changed:
                 self._changed.wait(0.02)
+
+    def run_statuses(self) -> dict[str, Any]:
+        found = self.sandbox.objects.list("analysisruns.argoproj.io")
+        return {r["metadata"]["name"]: r.get("status") for r in found}
+
+    def run_status(self, name: str = "run") -> Manifest:
+        run = self.get("analysisruns.argoproj.io", name)
+        return dict((run or {}).get("status") or {})
+
+    def run_phase(self, name: str = "run") -> str:
+        return str(self.run_status(name).get("phase", ""))
 
     def phases(self) -> dict[str, Any]:
         found = self.sandbox.objects.list("rollouts.argoproj.io")
@@ -494,5 +596,11 @@ def cluster(sandbox: Any, sandbox_kubeconfig: Path) -> Iterator[Cluster]:
 
 @pytest.fixture
 def build() -> Any:
-    """The builders of manifests: `rollout`, `routed`, `service`, `route`."""
-    return SimpleNamespace(rollout=a_rollout, routed=routed, service=service, route=route)
+    """The builders of manifests: `rollout`, `routed`, `service`, `route`, `run`, `metric`."""
+    return SimpleNamespace(rollout=a_rollout, routed=routed, service=service, route=route, run=a_run, metric=a_metric)
+
+
+@pytest.fixture
+def tide() -> Tide:
+    """A provider whose answers the test lays down."""
+    return Tide()

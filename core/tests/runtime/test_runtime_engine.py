@@ -8,7 +8,7 @@ from tidegate.api import names
 from tidegate.errors import NotFound, OwnershipError, Pending, SpecError
 from tidegate.hooks import Verdict
 from tidegate.machine.rollout.decide import decide
-from tidegate.runtime import reconcile
+from tidegate.runtime import rollouts
 from tidegate_sandbox.faults import Fault, FaultKind
 
 ROLLOUTS, ROUTES = "rollouts.argoproj.io", "routes.example.com"
@@ -464,7 +464,7 @@ def test_a_defect_in_one_pass_costs_no_other_rollout(
             raise RuntimeError("a defect")
         return decide(seen)
 
-    monkeypatch.setattr(reconcile, "decide", broken)
+    monkeypatch.setattr(rollouts, "decide", broken)
     engine = cluster.engine()
     cluster.sandbox.apply([build.rollout("broken"), build.rollout()])
     cluster.until(cluster.healthy, tick_s=0.5)

@@ -68,7 +68,7 @@ def test_a_port_in_use_is_one_clear_message(pages: PageServer) -> None:
 def test_the_series_of_a_rollout_go_with_it() -> None:
     metrics = Metrics()
     metrics.events.labels("ns", "app", "Normal", "X").inc()
-    metrics.reconcile.labels("ns", "app").observe(0.1)
+    metrics.rollout_passes.seconds.labels("ns", "app").observe(0.1)
     metrics.events.labels("ns", "other", "Normal", "X").inc()
     metrics.forget("ns", "app")
     page = metrics_page(metrics)()[2].decode()

@@ -11,10 +11,12 @@ from typing import Annotated
 import typer
 from pydantic import ValidationError
 
+from tidegate.api import names
 from tidegate.api.rollout import Rollout
+from tidegate.cli.lint_checks import check_problems
 from tidegate.cli.lint_fields import unknown_fields
 from tidegate.cli.lint_objects import between_documents
-from tidegate.cli.manifests import Manifests, load, observe, read_rollout
+from tidegate.cli.manifests import CHECKS, Manifests, load, observe, read_rollout
 from tidegate.errors import ConfigError
 from tidegate.hooks.facade import Facade
 from tidegate.machine.observed import Problem
@@ -31,7 +33,7 @@ def lint(
     config: Annotated[Path | None, typer.Option(help="tidegate.yaml: which plugins to check with.")] = None,
     output: Annotated[str, typer.Option("--output", "-o", help="text or json.")] = "text",
 ) -> None:
-    """Check Rollout manifests; exit 1 where anything is wrong.
+    """Check Rollouts, analysis templates, AnalysisRuns and Experiments; exit 1 where anything is wrong.
 
     Objects in the same sources (Services, Ingresses, ...) are checked along; a Rollout alone is checked by itself.
     """
@@ -49,7 +51,11 @@ def lint(
         found += _findings(rollout, origin, manifests, facade)
     for key, problem in between_documents([rollout for rollout, _ in read.values()], manifests, facade):
         found.append(Finding.of(problem, read[key][1], key[1]))
-    if not manifests.rollouts and not found:
+    checks = [(place, manifest) for place, manifest in manifests.objects.items() if place[0] in CHECKS]
+    for place, manifest in checks:
+        for path, text in check_problems(manifest, manifests, facade):
+            found.append(Finding(manifests.places[place], place[2], path, text, kind=place[0]))
+    if not manifests.rollouts and not checks and not found:
         found.append(Finding(", ".join(filename), message="no Rollout is in there"))
     _report(found, len(manifests.rollouts), output)
     raise typer.Exit(1 if any(each.severity == "error" for each in found) else 0)
@@ -57,7 +63,10 @@ def lint(
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One line of the report. `code` names the rule, "" for one without; `severity` is error or warning."""
+    """One line of the report. `code` names the rule, "" for one without; `severity` is error or warning.
+
+    `rollout` is the name of the object, `kind` what it is.
+    """
 
     origin: str
     rollout: str = ""
@@ -65,6 +74,7 @@ class Finding:
     message: str = ""
     code: str = ""
     severity: str = "error"
+    kind: str = names.ROLLOUT
 
     @classmethod
     def of(cls, problem: Problem, origin: str, rollout: str) -> Finding:
@@ -73,8 +83,8 @@ class Finding:
 
     @property
     def line(self) -> str:
-        """`origin: Rollout name: warning: message (code)`, without the parts that there are not."""
-        about = f"Rollout {self.rollout}: " if self.rollout else ""
+        """`origin: kind name: warning: message (code)`, without the parts that there are not."""
+        about = f"{self.kind} {self.rollout}: " if self.rollout else ""
         grade = "warning: " if self.severity == "warning" else ""
         return f"{self.origin}: {about}{grade}{self.message}" + (f" ({self.code})" if self.code else "")
 

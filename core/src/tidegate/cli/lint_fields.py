@@ -11,10 +11,11 @@ from tidegate.api.wire import Wire
 
 def unknown_fields(rollout: Rollout) -> Iterator[tuple[str, str]]:
     """(path, text) of every unknown field of the spec. Keys under trafficRouting name routers and are not judged here."""
-    yield from _of_model(rollout.spec, "spec")
+    yield from unknown_fields_of(rollout.spec, "spec")
 
 
-def _of_model(model: Wire, path: str) -> Iterator[tuple[str, str]]:
+def unknown_fields_of(model: Wire, path: str) -> Iterator[tuple[str, str]]:
+    """(path, text) of every unknown field of a model that stands at `path`."""
     known = {field.alias or name: getattr(model, name) for name, field in type(model).model_fields.items()}
     for name in () if isinstance(model, TrafficRouting) else model.__pydantic_extra__ or {}:
         close = get_close_matches(name, known, n=1)
@@ -26,7 +27,7 @@ def _of_model(model: Wire, path: str) -> Iterator[tuple[str, str]]:
 
 def _of_value(value: object, path: str) -> Iterator[tuple[str, str]]:
     if isinstance(value, Wire):
-        yield from _of_model(value, path)
+        yield from unknown_fields_of(value, path)
     elif isinstance(value, list):
         for index, item in enumerate(value):
             yield from _of_value(item, f"{path}[{index}]")

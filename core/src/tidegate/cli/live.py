@@ -22,7 +22,18 @@ from tidegate.hooks.references import Kind
 from tidegate.machine.observed import Observed
 from tidegate.runtime.clock import WallClock
 from tidegate.runtime.engine import CORE, Engine, EngineOptions
-from tidegate.runtime.kinds import PODS, REPLICA_SETS, ROLLOUTS, SERVICES, label_query, path_of
+from tidegate.runtime.kinds import (
+    ANALYSIS_RUNS,
+    ANALYSIS_TEMPLATES,
+    CLUSTER_TEMPLATES,
+    EXPERIMENTS,
+    PODS,
+    REPLICA_SETS,
+    ROLLOUTS,
+    SERVICES,
+    label_query,
+    path_of,
+)
 from tidegate.runtime.observe import Observer
 from tidegate.runtime.references import Key, References
 from tidegate.runtime.store import Change
@@ -104,6 +115,10 @@ def _watch(engine: Engine) -> None:
     watches.watch(ROLLOUTS, stores.rollouts, _ignore)
     watches.watch(REPLICA_SETS, stores.replica_sets, _ignore, selector=names.POD_HASH)
     watches.watch(SERVICES, stores.services, _ignore)
+    watches.watch(ANALYSIS_RUNS, stores.runs, _ignore)
+    watches.watch(EXPERIMENTS, stores.experiments, _ignore)
+    watches.watch(ANALYSIS_TEMPLATES, stores.templates, _ignore)
+    watches.watch(CLUSTER_TEMPLATES, stores.cluster_templates, _ignore)
     if not watches.wait_synced(CORE, PATIENCE_S):
         raise TidegateError(f"{watches.problem(CORE)}; you need the rights to list and watch it")
 

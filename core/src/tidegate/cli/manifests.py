@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -14,6 +15,7 @@ import yaml
 from pydantic import ValidationError
 
 from tidegate.api import names
+from tidegate.api.analysis import AnalysisTemplate
 from tidegate.api.rollout import Rollout
 from tidegate.errors import ConfigError
 from tidegate.hooks.configs import Configured, target_for
@@ -21,8 +23,15 @@ from tidegate.hooks.facade import Facade
 from tidegate.hooks.objects import carries
 from tidegate.hooks.references import Kind
 from tidegate.hooks.sharing import shared_by_routers
-from tidegate.machine.observed import Observed, PodView, Problem, ReplicaSetView, RouterView, WorkloadView
-from tidegate.machine.projections import replica_set_view, service_view
+from tidegate.machine.analysis.templates import Library
+from tidegate.machine.observed import Door, Observed, PodView, Problem, ReplicaSetView, RouterView, WorkloadView
+from tidegate.machine.projections import (
+    controller_uid,
+    experiment_view,
+    replica_set_view,
+    run_view,
+    service_view,
+)
 from tidegate.machine.rollout.pods import pods_needed
 from tidegate.runtime.kinds import WORKLOADS
 from tidegate.runtime.projections import pod_seen, workload_view
@@ -31,7 +40,8 @@ from tidegate.runtime.references import services_of, workload_of
 Manifest = dict[str, Any]
 
 # Kinds that a Rollout itself looks at: sources with nothing else tell nothing about what its routers name.
-NOT_ROUTED = frozenset({names.ROLLOUT, "Service", "ReplicaSet", "Pod", *(kind for _, kind in WORKLOADS)})
+CHECKS = (names.ANALYSIS_TEMPLATE, names.CLUSTER_ANALYSIS_TEMPLATE, names.ANALYSIS_RUN, names.EXPERIMENT)
+NOT_ROUTED = frozenset({names.ROLLOUT, "Service", "ReplicaSet", "Pod", *CHECKS, *(kind for _, kind in WORKLOADS)})
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,12 +57,13 @@ class Manifests:
     """Every object of the given sources, by kind, namespace and name; serves routers as their reader.
 
     `rollouts` are all of them with their places, namesakes of an overlay included. `faults` are the sources that could not
-    be read; the others are there all the same.
+    be read; the others are there all the same. `places` tells where an object was found.
     """
 
     objects: dict[tuple[str, str, str], Manifest] = field(default_factory=dict)
     rollouts: list[tuple[Manifest, str]] = field(default_factory=list)
     faults: list[Fault] = field(default_factory=list)
+    places: dict[tuple[str, str, str], str] = field(default_factory=dict)
 
     def read(self, kind: Kind, namespace: str, name: str) -> Mapping[str, Any] | None:
         """The object, or None where no source has it."""
@@ -74,7 +85,7 @@ class Manifests:
             self.faults.append(Fault(where, f"{manifest.get('kind')}: metadata.name: Required value: name the object"))
             return
         key = (str(manifest.get("kind")), str(metadata.setdefault("namespace", "default")), name)
-        self.objects[key] = manifest
+        self.objects[key], self.places[key] = manifest, where
         if manifest.get("kind") == names.ROLLOUT:
             self.rollouts.append((manifest, where))
 
@@ -155,7 +166,31 @@ def observe(rollout: Rollout, manifests: Manifests, facade: Facade, now: datetim
         routers=_routers(rollout, manifests, facade),
         pods=tuple(_pods(rollout, replica_sets, manifests, now)),
         workload=_workload(rollout, manifests),
+        doors=frozenset({Door.ANALYSIS, Door.EXPERIMENT}),
+        runs=tuple(run_view(m) for m in manifests.of(names.ANALYSIS_RUN, namespace) if _owned(m, rollout)),
+        experiments=tuple(experiment_view(m) for m in manifests.of(names.EXPERIMENT, namespace) if _owned(m, rollout)),
+        library=library_of(manifests, namespace),
     )
+
+
+def _owned(manifest: Manifest, rollout: Rollout) -> bool:
+    return bool(rollout.metadata.uid) and controller_uid(manifest) == rollout.metadata.uid
+
+
+def library_of(manifests: Manifests, namespace: str) -> Library | None:
+    """The templates that a namespace may use; None where the sources hold none at all: a Rollout is looked at by itself.
+
+    Those that cannot be read are left out.
+    """
+    here = dict(_templates(manifests.of(names.ANALYSIS_TEMPLATE, namespace)))
+    wide = dict(_templates(manifests.of(names.CLUSTER_ANALYSIS_TEMPLATE)))
+    return Library(here, wide) if here or wide else None
+
+
+def _templates(found: list[Manifest]) -> Iterator[tuple[str, AnalysisTemplate]]:
+    for manifest in found:
+        with contextlib.suppress(ValidationError):  # told where each object is looked at by itself
+            yield str(manifest["metadata"]["name"]), AnalysisTemplate.read(manifest)
 
 
 def _pods(

@@ -149,10 +149,15 @@ def loading_findings(facade: Facade) -> Iterator[Finding]:
                 remedy = "enable it in tidegate.yaml if Rollouts are to use it"
                 yield Finding(record.name, Grade.NOTE, f"{record.origin} is disabled", remedy)
             case Status.LOADED:
-                what = f"answers to router {record.router}" if record.router else "stands around every router"
-                yield Finding(record.name, Grade.NOTE, f"{record.origin} {what}")
+                yield Finding(record.name, Grade.NOTE, f"{record.origin} {_part(record)}")
     if not facade.plugins:
         yield Finding("", Grade.WARNING, "no plugin is installed", "pip install the one for your mesh: tidegate-<name>")
+
+
+def _part(record: PluginRecord) -> str:
+    if record.router:
+        return f"answers to router {record.router}"
+    return f"answers to metric {record.meter}" if record.meter else "stands around what others do"
 
 
 def _remedy(record: PluginRecord) -> str:

@@ -18,6 +18,9 @@ INSTALL = 'making a plugin needs the template engine; install it with: pip insta
 INVENTED = """\
 The fields of the {kind} in this package are invented: compare them with your CustomResourceDefinition, in
 src/{module}/router.py, tests/{module}_world.py and examples/, where the lines are marked `invented`."""
+INVENTED_ANSWER = """\
+The endpoint in this package is invented: compare it with yours, in src/{module}/provider.py, where the lines are marked
+`invented`, and in the tests."""
 
 TEMPLATE = Path(__file__).parent / "template"  # a link in a checkout, a folder in a wheel
 
@@ -25,14 +28,15 @@ TEMPLATE = Path(__file__).parent / "template"  # a link in a checkout, a folder 
 def new(
     name: Annotated[str, typer.Argument(help="Short name in lower case: mesh gives the package tidegate-mesh.")],
     into: Annotated[Path | None, typer.Option(help="The folder to make; default: tidegate-NAME, here.")] = None,
-    key: Annotated[str, typer.Option(help="What a Rollout calls the router; default: example.com/NAME.")] = "",
+    metric: Annotated[bool, typer.Option("--metric", help="Make a metric provider instead of a router.")] = False,
+    key: Annotated[str, typer.Option(help="What a manifest calls the plugin; default: example.com/NAME.")] = "",
     group: Annotated[str, typer.Option(help="API group of the object that carries the weights.")] = "example.com",
     api_version: Annotated[str, typer.Option(help="Its version.")] = "v1",
     kind: Annotated[str, typer.Option(help="Its kind.")] = "TrafficRoute",
     plural: Annotated[str, typer.Option(help="Its plural; default: the kind in lower case with an s.")] = "",
     field: Annotated[str, typer.Option(help="The field of a Rollout's config that names the object.")] = "route",
 ) -> None:
-    """Make a package with a traffic router, its conformance suite, an example and a page."""
+    """Make a package with a traffic router, or a metric provider, its conformance suite, an example and a page."""
     if not NAME.match(name):
         raise ConfigError("plugins new", f"{name!r} is no name for a plugin; use two or more of a-z, 0-9 and -")
     if not FIELD.match(field):
@@ -42,11 +46,12 @@ def new(
     folder = into or Path(f"tidegate-{name}")
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise ConfigError("plugins new", f"{folder} is there already and not empty; name another with --into")
-    asked = {"name": name, "key": key, "field": field}
-    given = {**asked, "group": group, "version": api_version, "kind": kind, "plural": plural}
+    asked = {"name": name, "key": key, "plugin": "metric" if metric else "router"}
+    given = {**asked, "field": field, "group": group, "version": api_version, "kind": kind, "plural": plural}
     _copy(folder, {question: answer for question, answer in given.items() if answer})
     typer.echo(f"{folder}: made; next:\n  cd {folder}\n  pip install -e '.[test]'\n  pytest")
-    typer.echo(INVENTED.format(kind=kind, module=f"tidegate_{name.replace('-', '_')}"))
+    told = INVENTED_ANSWER if metric else INVENTED
+    typer.echo(told.format(kind=kind, module=f"tidegate_{name.replace('-', '_')}"))
 
 
 def _copy(folder: Path, answers: dict[str, str]) -> None:

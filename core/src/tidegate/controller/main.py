@@ -26,6 +26,7 @@ from tidegate.errors import ConfigError, ConnectionFailed, NotFound, PluginLoadE
 from tidegate.hooks.facade import Facade
 from tidegate.hooks.records import Status
 from tidegate.runtime import logs
+from tidegate.runtime.access import services_of
 from tidegate.runtime.clock import WallClock
 from tidegate.runtime.engine import CORE, Engine, EngineOptions
 from tidegate.runtime.leader import Elector, Seat
@@ -39,8 +40,8 @@ log = logging.getLogger(__name__)
 LEASE = "argo-rollouts-controller-lock"  # the reference controller's, so that the two never run at once
 HOME = "argo-rollouts"  # where the reference controller is installed by its manifests
 SERVICE_ACCOUNT_NAMESPACE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
-# Core kinds, a few kinds that routers name, and four spare connections.
-WATCHES = len(CORE) + 8
+# Core kinds, those of analysis and experiments, a few kinds that routers name, and four spare connections.
+WATCHES = len(CORE) + 4 + 8
 SPARE_CONNECTIONS = 4
 # SIGTERM to exit in 10 s: passes 5 s, events 2 s, the lease 2 s.
 DRAIN_S = 5.0
@@ -96,9 +97,9 @@ def _set_up(options: ControllerOptions, stop: threading.Event, ending: contextli
     access = Access(options.kubeconfig, options.context, options.workers + WATCHES + SPARE_CONNECTIONS)
     transport = Transport(Connection(access), Limiter(options.qps, options.burst), metrics)
     ending.callback(transport.close)
-    engine = Engine(
-        transport, facade, EngineOptions(options.namespaces, options.instance_id, options.workers), clock, metrics
-    )
+    services = services_of(options.config, transport)
+    wanted = EngineOptions(options.namespaces, options.instance_id, options.workers, services)
+    engine = Engine(transport, facade, wanted, clock, metrics)
     process = Process(options, metrics, transport, engine, stop, waiting_for="the API server")
     for server in _page_servers(process):
         server.start()
@@ -179,8 +180,9 @@ def _plugins(file: Path | None) -> Facade:
         if record.status is Status.FAILED:
             log.warning("plugin %s: %s; the others go on", record.name, record.error)
     log.info("routers: %s", ", ".join(facade.routers) or "none installed")
+    log.info("metric providers: %s", ", ".join(facade.meters.names) or "none installed")
     for record in facade.plugins:
-        if record.status is Status.LOADED and not record.router:
+        if record.status is Status.LOADED and not record.key:
             log.info("wrapper %s (%s) stands around: %s", record.name, record.origin, ", ".join(sorted(record.verbs)))
     return facade
 

@@ -7,20 +7,27 @@ plugins:
   required: [one]          # the controller does not start without these
   settings:
     one: {anything: "the plugin's own settings"}
+metrics:                   # how metric providers reach their endpoints
+  egress: {allow: []}      # hosts and networks that are open although the policy closes them
+  limits: {calls_per_host: 16, calls_per_second: 100, answer_bytes: 1048576}
+  proxies: {http: "", https: ""}
 ```
 """
 
 from __future__ import annotations
 
+import ipaddress
+import re
 from pathlib import Path
 from typing import Any
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from tidegate.errors import ConfigError
 
 Path_ = tuple[str | int, ...]
+HOST = re.compile(r"^(\*\.)?[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?$")
 
 
 class PluginsConfig(BaseModel):
@@ -40,12 +47,84 @@ class PluginsConfig(BaseModel):
         return self
 
 
+class EgressConfig(BaseModel):
+    """`allow`: networks (`127.0.0.0/8`), addresses and hosts (`prometheus.local`, `*.example.com`) that metrics may ask
+    although they are this machine, link-local or the like."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    allow: list[str] = Field(default_factory=list)
+
+    @field_validator("allow")
+    @classmethod
+    def _entries(cls, entries: list[str]) -> list[str]:
+        for entry in entries:
+            if not _network(entry) and not HOST.match(entry):
+                raise ValueError(
+                    f"{entry!r} is no network, address or host; write 10.0.0.0/8, 10.0.0.1 or *.example.com"
+                )
+        return entries
+
+
+class LimitsConfig(BaseModel):
+    """Bounds for each endpoint: calls at once, calls begun in a second (0 is no limit), the longest answer.
+
+    The defaults of the first two are chosen by feel: a thousand metrics on ten seconds at one endpoint fit in.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    calls_per_host: int = Field(default=16, ge=1, le=1000)
+    calls_per_second: float = Field(default=100.0, ge=0, allow_inf_nan=False)
+    answer_bytes: int = Field(default=1_048_576, ge=1024, le=64 * 1_048_576)
+
+
+class ProxiesConfig(BaseModel):
+    """The proxy for each scheme, as a URL; "" is none. Those of the environment are not used."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    http: str = Field(default="", repr=False)
+    https: str = Field(default="", repr=False)
+
+    @field_validator("http", "https")
+    @classmethod
+    def _url(cls, url: str) -> str:
+        if url and not url.startswith(("http://", "https://")):
+            raise ValueError("a proxy is given as http://host:port")
+        return url
+
+    def by_scheme(self) -> dict[str, str]:
+        """Those that are set, by the scheme of the URL that is asked."""
+        return {scheme: url for scheme, url in (("http", self.http), ("https", self.https)) if url}
+
+
+class MetricsConfig(BaseModel):
+    """How metric providers reach their endpoints. `ca_file` holds the certificates (PEM) that are trusted instead of the
+    public authorities'."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    egress: EgressConfig = Field(default_factory=EgressConfig)
+    limits: LimitsConfig = Field(default_factory=LimitsConfig)
+    proxies: ProxiesConfig = Field(default_factory=ProxiesConfig)
+    ca_file: str = ""
+
+    @field_validator("ca_file")
+    @classmethod
+    def _there(cls, file: str) -> str:
+        if file and not Path(file).is_file():
+            raise ValueError(f"{file!r} is no file; name one with certificates in PEM form")
+        return file
+
+
 class Config(BaseModel):
     """The whole file."""
 
     model_config = ConfigDict(extra="forbid")
 
     plugins: PluginsConfig = Field(default_factory=PluginsConfig)
+    metrics: MetricsConfig = Field(default_factory=MetricsConfig)
 
 
 def load(path: Path | None) -> Config:
@@ -88,8 +167,21 @@ def _first(error: ValidationError, node: yaml.Node | None, file: str) -> ConfigE
 
 
 def _known(path: Path_) -> list[str]:
-    model: type[BaseModel] = PluginsConfig if path else Config
+    model: type[BaseModel] = Config
+    for part in path:
+        inner = model.model_fields[str(part)].annotation
+        if not (isinstance(inner, type) and issubclass(inner, BaseModel)):
+            break
+        model = inner
     return list(model.model_fields)
+
+
+def _network(entry: str) -> bool:
+    try:
+        ipaddress.ip_network(entry, strict=False)
+    except ValueError:
+        return False
+    return True
 
 
 def _dotted(path: Path_) -> str:

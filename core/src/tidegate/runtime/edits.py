@@ -20,6 +20,7 @@ from tidegate.machine.actions import (
 from tidegate.machine.plan import Outcome, Result
 from tidegate.machine.projections import controller_uid
 from tidegate.runtime.answers import DISRUPTION_BUDGET
+from tidegate.runtime.checks import Checks
 from tidegate.runtime.cluster import PassCluster
 from tidegate.runtime.kinds import PODS, REPLICA_SETS, ROLLOUTS, SCALABLE, SERVICES
 from tidegate.runtime.observe import Sight
@@ -33,6 +34,7 @@ class Edits:
 
     def __init__(self, sight: Sight, cluster: PassCluster) -> None:
         self._sight, self._cluster = sight, cluster
+        self._checks = Checks(sight, cluster, self._still_there)
 
     @property
     def _namespace(self) -> str:
@@ -58,7 +60,7 @@ class Edits:
             case PointService():
                 return self._point(action)
             case _:
-                return None
+                return self._checks.perform(action)
 
     def _patch_rollout(self, action: PatchRollout) -> Outcome:
         patch: Manifest = {}

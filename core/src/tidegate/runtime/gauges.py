@@ -5,6 +5,7 @@ Names, labels and values are those that the reference controller's Grafana board
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -13,6 +14,8 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
 from tidegate.hooks.facade import Facade
+from tidegate.hooks.meters import PLUGIN, Meters
+from tidegate.runtime.observe import Stores
 from tidegate.runtime.projections import RolloutText
 from tidegate.runtime.store import Store
 
@@ -25,6 +28,7 @@ PHASES = {
     "RolloutAborted": "Abort",
 }
 NAME = ("namespace", "name")
+METRIC_PHASES = ("Pending", "Error", "Failed", "Successful", "Running", "Inconclusive")
 
 
 class RolloutGauges(Collector):
@@ -58,6 +62,61 @@ class RolloutGauges(Collector):
         named = [*routing, *(routing.get("plugins") or {})]
         records = (self._facade.find(name) for name in named)
         return next((record.title for record in records if record is not None), "")
+
+
+class RunGauges(Collector):
+    """Series for AnalysisRuns and templates. A scrape reads the JSON of every run once."""
+
+    def __init__(self, stores: Stores, meters: Meters) -> None:
+        self._stores, self._meters = stores, meters
+
+    def describe(self) -> Iterator[Metric]:
+        """Nothing beforehand: the registry need not collect in order to register."""
+        return iter(())
+
+    def collect(self) -> Iterator[Metric]:
+        info = GaugeMetricFamily("analysis_run_info", "An AnalysisRun", labels=(*NAME, "phase"))
+        types = GaugeMetricFamily(
+            "analysis_run_metric_type", "A metric of a run and its provider", labels=(*NAME, "metric", "type")
+        )
+        phases = GaugeMetricFamily(
+            "analysis_run_metric_phase",
+            "How a metric of a run stands",
+            labels=(*NAME, "metric", "type", "dry_run", "phase"),
+        )
+        for entry in self._stores.runs.all():
+            run, key = entry.value.manifest, (entry.namespace, entry.name)
+            status = run.get("status") or {}
+            info.add_metric((*key, status.get("phase") or ""), 1)
+            named = dict(self._metrics(run["spec"]))
+            for metric, type_ in named.items():
+                types.add_metric((*key, metric, type_), 1)
+            for result in status.get("metricResults") or ():
+                metric, dry = result.get("name", ""), str(bool(result.get("dryRun"))).lower()
+                for phase in METRIC_PHASES:
+                    stands = float(result.get("phase") == phase)
+                    phases.add_metric((*key, metric, named.get(metric, ""), dry, phase), stands)
+        yield from (info, types, phases)
+        yield from self._templates()
+
+    def _templates(self) -> Iterator[Metric]:
+        info = GaugeMetricFamily("analysis_template_info", "An AnalysisTemplate", labels=NAME)
+        metrics = GaugeMetricFamily(
+            "analysis_template_metric_info", "A metric of a template and its provider", labels=(*NAME, "type", "metric")
+        )
+        for entry in (*self._stores.templates.all(), *self._stores.cluster_templates.all()):
+            key = (entry.namespace, entry.name)
+            info.add_metric(key, 1)
+            for metric, type_ in self._metrics(json.loads(entry.value.spec)):
+                metrics.add_metric((*key, type_, metric), 1)
+        yield from (info, metrics)
+
+    def _metrics(self, spec: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+        """The metrics by name, each with what texts call its provider."""
+        for metric in spec.get("metrics") or ():
+            named = metric.get("provider") or {}
+            keys = [key for key in (*named, *(named.get(PLUGIN) or {})) if key != PLUGIN]
+            yield metric.get("name", ""), self._meters.title(keys[0]) if keys else ""
 
 
 def strategy_of(rollout: Mapping[str, Any]) -> str:

@@ -35,8 +35,12 @@ def in_cluster(kind: Kind, cluster: str) -> Kind:
 
 
 ROLLOUTS = Slim("argoproj.io", "v1alpha1", "Rollout", "rollouts")
+EXPERIMENTS = Slim("argoproj.io", "v1alpha1", "Experiment", "experiments")
 REPLICA_SETS = Slim("apps", "v1", "ReplicaSet", "replicasets")
 SERVICES = Slim("", "v1", "Service", "services")
+ANALYSIS_RUNS = Slim("argoproj.io", "v1alpha1", "AnalysisRun", "analysisruns")
+ANALYSIS_TEMPLATES = Slim("argoproj.io", "v1alpha1", "AnalysisTemplate", "analysistemplates")
+CLUSTER_TEMPLATES = Slim("argoproj.io", "v1alpha1", "ClusterAnalysisTemplate", "clusteranalysistemplates")
 EVENTS = Kind("", "v1", "Event", "events")
 # Watched once a Rollout needs them; a ReplicaSet that a workloadRef names is not one of the Rollout's own.
 PODS = Slim("", "v1", "Pod", "pods")

@@ -1,7 +1,7 @@
 """Log lines that a person and a machine can follow: text or JSON, on standard error.
 
-One line for each action, with the fields `rollout`, `step`, `action`, `result` and `ms`. Never a Secret's value, never
-a whole manifest.
+One line for each action, with the fields `rollout` (or `analysisrun`, `experiment`), `step`, `action`, `result` and `ms`.
+Never a Secret's value, never a whole manifest.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from pythonjsonlogger.json import JsonFormatter
 from tidegate.errors import ConfigError
 
 LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
-FIELDS = ("rollout", "step", "action", "result", "ms")
+FIELDS = ("rollout", "analysisrun", "experiment", "step", "action", "result", "ms")
 
 
 class LogFormat(StrEnum):

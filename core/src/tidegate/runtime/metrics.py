@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, PlatformCollector, ProcessCollector
@@ -22,6 +23,14 @@ from tidegate.errors import ConfigError
 RECONCILE_BUCKETS = (0.01, 0.15, 0.25, 0.5, 1.0)
 # client-go's workqueue buckets: powers of ten from 10 ns; below 1 ms they say nothing about a Python process.
 QUEUE_BUCKETS = (0.001, 0.01, 0.1, 1.0, 10.0, 100.0, 1000.0)
+
+
+@dataclass(frozen=True, slots=True)
+class PassSeries:
+    """How long the passes over the objects of one kind take, and how many have failed."""
+
+    seconds: Histogram
+    errors: Counter
 
 
 class Metrics:
@@ -44,10 +53,9 @@ class Metrics:
         self.held_back_seconds = self._counter(
             "tidegate_api_held_back_seconds", "Time that requests waited for --qps and --burst", ()
         )
-        self.reconcile = self._histogram(
-            "rollout_reconcile", "Seconds of a pass over a Rollout", key, RECONCILE_BUCKETS
-        )
-        self.reconcile_errors = self._counter("rollout_reconcile_error", "Passes that failed", key)
+        self.rollout_passes = self._passes("rollout", "a Rollout")
+        self.run_passes = self._passes("analysis_run", "an AnalysisRun")
+        self.experiment_passes = self._passes("experiment", "an Experiment")
         self.events = self._counter("rollout_events", "Events about Rollouts", (*key, "type", "reason"))
         self.events_lost = self._counter(
             "tidegate_events_lost", "Events given up: refused, or too many in an outage", ()
@@ -70,11 +78,19 @@ class Metrics:
         """Let `collector` be asked at every scrape; for series that are computed from the store."""
         self.registry.register(collector)
 
-    def forget(self, namespace: str, name: str) -> None:
-        """Drop the series of a Rollout that is gone. Without this they would grow for as long as the process lives."""
-        for metric in (self.reconcile, self.reconcile_errors):
+    def forget(self, namespace: str, name: str, passes: PassSeries | None = None) -> None:
+        """Drop the series of an object that is gone, a Rollout where `passes` does not say otherwise. Without this they
+        would grow for as long as the process lives."""
+        passes = passes or self.rollout_passes
+        for metric in (passes.seconds, passes.errors, self.events):
             metric.remove_by_labels({"namespace": namespace, "name": name})
-        self.events.remove_by_labels({"namespace": namespace, "name": name})
+
+    def _passes(self, name: str, about: str) -> PassSeries:
+        key = ("namespace", "name")
+        return PassSeries(
+            self._histogram(f"{name}_reconcile", f"Seconds of a pass over {about}", key, RECONCILE_BUCKETS),
+            self._counter(f"{name}_reconcile_error", f"Passes over {about} that failed", key),
+        )
 
     def _queue_series(self) -> None:
         self.queue_depth = Gauge("workqueue_depth", "Keys that are due", ("name",), registry=self.registry)

@@ -34,11 +34,13 @@ from tidegate.machine.rollout.pods import pods_needed
 from tidegate.machine.selectors import selects
 from tidegate.machine.traffic import Hashes
 from tidegate.runtime.clock import Clock
+from tidegate.runtime.family import Family
 from tidegate.runtime.kinds import PODS
-from tidegate.runtime.projections import PodSeen, RolloutText
+from tidegate.runtime.projections import ExperimentText, PodSeen, RolloutText, RunText, TemplateText
 from tidegate.runtime.references import Key, Known, References, hashes_of
 from tidegate.runtime.remotes import Remotes
 from tidegate.runtime.store import Store
+from tidegate.runtime.templates import Templates
 from tidegate.runtime.watches import Watches
 
 log = logging.getLogger(__name__)
@@ -52,6 +54,10 @@ class Stores:
     replica_sets: Store[ReplicaSetView]
     services: Store[ServiceView]
     pods: Store[PodSeen]
+    runs: Store[RunText]
+    experiments: Store[ExperimentText]
+    templates: Store[TemplateText]
+    cluster_templates: Store[TemplateText]
     workloads: Mapping[Kind, Store[WorkloadView]] = field(default_factory=dict)
 
     def workload(self, known: Known) -> WorkloadView | None:
@@ -96,6 +102,8 @@ class Observer:
     ) -> None:
         self._stores, self._watches, self._references = stores, watches, references
         self._facade, self._remotes, self._clock = facade, remotes, clock
+        templates = Templates(stores.templates, stores.cluster_templates, watches)
+        self._family = Family(stores.runs, stores.experiments, templates, watches)
         self._told: set[tuple[Key, str]] = set()  # routers of which it was said that they cannot clean up
 
     def observe(self, key: Key) -> Sight | None:
@@ -115,6 +123,7 @@ class Observer:
         retired = dict(self._retired(rollout, known, used))
         workload = self._stores.workload(known)
         replica_sets = tuple(self._replica_sets(rollout, selector_of(known, workload)))
+        family = self._family.of(rollout)
         observed = Observed(
             now=self._clock.now(),
             rollout=rollout,
@@ -124,6 +133,10 @@ class Observer:
             retired=tuple(retired),
             pods=tuple(self._pods(rollout, replica_sets)),
             workload=workload,
+            doors=family.doors,
+            runs=family.runs,
+            experiments=family.experiments,
+            library=family.library,
         )
         return Sight(observed, {**retired, **known.routers}, used)
 

@@ -13,10 +13,13 @@ from typing import Any
 from pydantic import ValidationError
 
 from tidegate.api import names
+from tidegate.api.analysis import AnalysisRun, AnalysisRunSpec, AnalysisTemplateSpec
+from tidegate.api.experiment import Experiment
 from tidegate.api.rollout import Rollout, RolloutSpec
 from tidegate.api.wire import read_time, without_nulls
-from tidegate.machine.observed import PodView, ReplicaSetView, WorkloadView
-from tidegate.machine.projections import EPOCH, controller_uid, digest_of, replica_set_view
+from tidegate.machine.analysis.phases import COMPLETED
+from tidegate.machine.observed import ExperimentView, PodView, ReplicaSetView, RunView, WorkloadView
+from tidegate.machine.projections import EPOCH, controller_uid, digest_of, experiment_view, replica_set_view, run_view
 
 Manifest = dict[str, Any]
 
@@ -60,6 +63,90 @@ def rollout_text(manifest: Manifest) -> RolloutText:
     generation = (manifest.get("metadata") or {}).get("generation") or 0
     rest = {key: value for key, value in manifest.items() if key != "spec"}
     return RolloutText(_compact(rest), _compact(manifest.get("spec") or {}), generation)
+
+
+@dataclass(frozen=True, slots=True)
+class RunText:
+    """An AnalysisRun as compact JSON. `spec` stands by itself, as it does not change while the status does.
+
+    `resting` is a run that is over and that no lifetime is set for: nothing has to be done about it any more. `view` is
+    what its Rollout or Experiment looks at, and `owner_uid` the uid of that, "" for a run that stands alone.
+    """
+
+    text: str
+    spec: str
+    resting: bool
+    view: RunView
+    owner_uid: str
+
+    @property
+    def manifest(self) -> Manifest:
+        """The whole object, read anew."""
+        return {**json.loads(self.text), "spec": json.loads(self.spec)}
+
+    @property
+    def status(self) -> Manifest:
+        """The status as it is stored; empty before anybody has looked at the run."""
+        return json.loads(self.text).get("status") or {}
+
+    def read(self) -> AnalysisRun:
+        """The model. Raises pydantic's ValidationError for an object that no schema should have let through."""
+        try:
+            return AnalysisRun.read({**json.loads(self.text), "spec": _run_spec(self.spec)})
+        except ValidationError:
+            return AnalysisRun.read(self.manifest)  # for the whole path of the field
+
+
+@lru_cache(4096)  # as many runs as may measure at the same time
+def _run_spec(text: str) -> AnalysisRunSpec:
+    return AnalysisRunSpec.read(json.loads(text))
+
+
+def run_text(manifest: Manifest) -> RunText:
+    """The projection of an AnalysisRun."""
+    spec, status = manifest.get("spec") or {}, manifest.get("status") or {}
+    rest = {key: value for key, value in manifest.items() if key != "spec"}
+    resting = status.get("phase") in COMPLETED and not spec.get("ttlStrategy")
+    return RunText(_compact(rest), _compact(spec), resting, run_view(manifest), controller_uid(manifest))
+
+
+@dataclass(frozen=True, slots=True)
+class ExperimentText:
+    """An Experiment as compact JSON, what its Rollout looks at, and the uid of the Rollout, "" for one that stands alone."""
+
+    text: str
+    view: ExperimentView
+    owner_uid: str
+
+    def read(self) -> Experiment:
+        """The model. Raises pydantic's ValidationError for an object that no schema should have let through."""
+        return Experiment.read(json.loads(self.text))
+
+
+def experiment_text(manifest: Manifest) -> ExperimentText:
+    """The projection of an Experiment."""
+    return ExperimentText(_compact(manifest), experiment_view(manifest), controller_uid(manifest))
+
+
+@dataclass(frozen=True, slots=True)
+class TemplateText:
+    """An AnalysisTemplate's or ClusterAnalysisTemplate's spec as compact JSON; it has no status."""
+
+    spec: str
+
+    def read(self) -> AnalysisTemplateSpec:
+        """The model, shared by all who read it. Raises pydantic's ValidationError."""
+        return _template_spec(self.spec)
+
+
+@lru_cache(1024)
+def _template_spec(text: str) -> AnalysisTemplateSpec:
+    return AnalysisTemplateSpec.read(json.loads(text))
+
+
+def template_text(manifest: Manifest) -> TemplateText:
+    """The projection of a template."""
+    return TemplateText(_compact(manifest.get("spec") or {}))
 
 
 def _compact(value: Manifest) -> str:

@@ -155,6 +155,10 @@ class Watches:
             raise Pending(f"the cluster of {kind.resource} has changed", after_s=FILLING_S)
         return store
 
+    def watched(self, kind: Kind) -> bool:
+        """Whether there is a store of `kind`, filled or not."""
+        return kind in self._stores
+
     def heard(self, kind: Kind, namespace: str) -> str:
         """The newest version that is surely in the store; "" for a kind that is not watched."""
         store = self._stores.get(kind)

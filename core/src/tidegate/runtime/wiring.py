@@ -17,9 +17,9 @@ from tidegate.machine.observed import ReplicaSetView, ServiceView, WorkloadView
 from tidegate.machine.selectors import selects
 from tidegate.runtime.departures import Departures
 from tidegate.runtime.events import About
-from tidegate.runtime.kinds import PODS, REPLICA_SETS, ROLLOUTS, SERVICES
+from tidegate.runtime.kinds import ANALYSIS_RUNS, PODS, REPLICA_SETS, ROLLOUTS, SERVICES
 from tidegate.runtime.observe import Stores
-from tidegate.runtime.projections import PodSeen, RolloutText
+from tidegate.runtime.projections import PodSeen, RolloutText, RunText
 from tidegate.runtime.queue import Queue
 from tidegate.runtime.reconcile import Shell
 from tidegate.runtime.references import References
@@ -149,3 +149,20 @@ class Wiring:
     def _tell(self, entry: Entry[RolloutText], event: Event) -> None:
         about = About(names.API_VERSION, names.ROLLOUT, entry.namespace, entry.name, entry.uid, entry.resource_version)
         self._shell.recorder.record(about, event)
+
+
+class RunWiring:
+    """Fills the queue of AnalysisRuns. Our own status writes wake nothing: the pass behind them knows what comes next."""
+
+    def __init__(self, shell: Shell, runs: Queue[Key]) -> None:
+        self._shell, self._runs = shell, runs
+
+    def run_changed(self, change: Change[RunText]) -> None:
+        """The run itself, unless it is over for good."""
+        entry, new = change.entry, change.new
+        key = (entry.namespace, entry.name)
+        if new is None:
+            self._shell.metrics.forget(*key, self._shell.metrics.run_passes)
+        elif new.value.resting or self._shell.own.is_echo(ANALYSIS_RUNS, *key, new.resource_version):
+            return
+        self._runs.add(key)
