@@ -1,4 +1,4 @@
-"""Writes docs/plugins/hooks.md: the contract of a router, taken from the classes that are the contract.
+"""Writes docs/plugins/hooks.md: the contracts of routers and metric providers, taken from the classes that are them.
 
 `python tools/hook_reference.py` writes it; a test of the pages compares. Edit the docstrings, never the page.
 """
@@ -7,14 +7,17 @@ import inspect
 import re
 import sys
 import textwrap
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import Field, fields, is_dataclass
 from enum import Enum
 from pathlib import Path
 from typing import Any
 
+from pydantic import BaseModel
+
 from tidegate import hooks
 from tidegate.errors import TidegateError
+from tidegate.hooks.metrics import METRIC_VERBS, REQUIRED_METRIC_VERBS
 from tidegate.hooks.router import REQUIRED_VERBS, VERBS
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "plugins" / "hooks.md"
@@ -23,9 +26,9 @@ PAGE = Path(__file__).resolve().parent.parent / "docs" / "plugins" / "hooks.md"
 HEADINGS = ("When", "Who", "Args", "Returns", "Raises", "Repeats", "Threads")
 
 HEAD = """\
-# The hooks of a router
+# The hooks
 
-After this page you know every verb that a router may have, what it is handed, and what it may answer.
+After this page you know every verb that a router or a metric provider may have, what it is handed, and what it may answer.
 
 This page is written by `tools/hook_reference.py` from the docstrings of `tidegate.hooks`, plugin API version {version}.
 Everything on it is imported from `tidegate.hooks`.
@@ -35,7 +38,7 @@ Values are shown with their fields, in the order in which their constructors tak
 # The order in which an author meets them; a name of `tidegate.hooks` that is missing here is an error.
 VALUES = {
     "What a router declares": ("Capability", "Kind", "Ref", "Rule"),
-    "What a verb is handed": (
+    "What a router's verb is handed": (
         "Target",
         "Objects",
         "Weights",
@@ -46,14 +49,37 @@ VALUES = {
         "MirrorMatch",
         "Match",
     ),
-    "What a verb answers": ("Verdict", "Problem", "Event"),
+    "What a router's verb answers": ("Verdict", "Problem", "Event"),
+    "What a provider's verb is handed": (
+        "Query",
+        "Access",
+        "Http",
+        "Call",
+        "OAuth2",
+        "Answer",
+        "Secrets",
+        "Measurement",
+    ),
+    "What a provider's verb answers": ("Reading",),
+    "What a result is made of": ("Floats", "Struct", "Duration", "from_json", "go_type", "go_text"),
+    "What a metric's texts mean": ("go_seconds", "duration_s", "moment", "is_known"),
 }
-ELSEWHERE = {"TrafficRouter", "API_VERSION", "hookimpl", "Manifest", "controller_of"}
+# Classes with pages of their own parts, and names that stand for types: any value of a result, a number or a text.
+ELSEWHERE = {
+    "TrafficRouter",
+    "MetricProvider",
+    "API_VERSION",
+    "hookimpl",
+    "Manifest",
+    "controller_of",
+    "Value",
+    "IntOrString",
+}
 
 
 def page() -> str:
     """The whole page."""
-    parts = [HEAD.format(version=hooks.API_VERSION), *_router(), *_verbs(), *_values(), *_errors()]
+    parts = [HEAD.format(version=hooks.API_VERSION), *_contracts(), *_values(), *_errors()]
     return "\n".join(part.rstrip() + "\n" for part in parts)
 
 
@@ -72,16 +98,27 @@ def unlisted() -> set[str]:
     return {name for name in hooks.__all__ if name not in listed | ELSEWHERE and not _is_error(name)}
 
 
-def _router() -> Iterator[str]:
-    yield "## The class"
+def _contracts() -> Iterator[str]:
+    """Class and verbs of each contract."""
+    yield "## A router"
     yield _text(inspect.getdoc(hooks.TrafficRouter))
+    yield "## A router's verbs"
+    yield f"Mandatory: {_named(REQUIRED_VERBS)}; a router has of the others what it can."
+    yield from _verbs(hooks.TrafficRouter, VERBS)
+    yield "## A metric provider"
+    yield _text(inspect.getdoc(hooks.MetricProvider))
+    yield "## A metric provider's verbs"
+    yield f"Mandatory: {_named(REQUIRED_METRIC_VERBS)}; a provider has of the others what it can."
+    yield from _verbs(hooks.MetricProvider, METRIC_VERBS)
 
 
-def _verbs() -> Iterator[str]:
-    yield "## The verbs"
-    yield f"Mandatory are {' and '.join(f'`{verb}`' for verb in REQUIRED_VERBS)}; a router has of the others what it can."
-    for verb in VERBS:
-        function = getattr(hooks.TrafficRouter, verb)
+def _named(verbs: Sequence[str]) -> str:
+    return " and ".join(f"`{verb}`" for verb in verbs)
+
+
+def _verbs(owner: type, verbs: Sequence[str]) -> Iterator[str]:
+    for verb in verbs:
+        function = getattr(owner, verb)
         summary, said = parts_of(inspect.getdoc(function) or "")
         rows = [f"| {heading} | {text} |" for heading, text in said.items()]
         yield f"### {verb}"
@@ -100,8 +137,15 @@ def _values() -> Iterator[str]:
             yield from _members(found)
 
 
-def _members(found: type) -> Iterator[str]:
-    if issubclass(found, Enum):
+def _members(found: Any) -> Iterator[str]:
+    if not inspect.isclass(found):
+        yield f"```python\n{_signature(found)}\n```"
+    elif issubclass(found, BaseModel):
+        rows = [f"    {name}: {written}" for name, written in inspect.get_annotations(found).items()]
+        yield f"```python\nclass {found.__name__}:\n" + "\n".join(rows) + "\n```"
+    elif issubclass(found, list | dict):
+        return
+    elif issubclass(found, Enum):
         remarks = dict(re.findall(r"^    (\w+) = .*?  # (.*)$", inspect.getsource(found), re.M))
         rows = [f"| `{found.__name__}.{name}` | {_line(remarks.get(name, ''))} |" for name in found.__members__]
         yield "\n".join(["| | |", "|---|---|", *rows])

@@ -205,7 +205,7 @@ def test_an_unknown_provider_is_named_with_what_there_is_and_the_package_to_try(
     assert problem.code == "AN001"
     assert 'metric provider "newRelic" is configured but no installed plugin provides it' in problem.text
     assert "have example.com/tide" in problem.text
-    assert "pip install tidegate-new-relic" in problem.text
+    assert "pip install tidegate-newrelic " in problem.text
 
 
 @pytest.mark.parametrize(

@@ -5,5 +5,10 @@ from __future__ import annotations
 import pytest
 
 pytest.register_assert_rewrite(
-    "tidegate_testkit.traffic", "tidegate_testkit.suites", "tidegate_testkit.stage", "tidegate_testkit.plane"
+    "tidegate_testkit.traffic",
+    "tidegate_testkit.suites",
+    "tidegate_testkit.stage",
+    "tidegate_testkit.plane",
+    "tidegate_testkit.metrics",
+    "tidegate_testkit.endpoint",
 )

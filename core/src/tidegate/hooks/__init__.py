@@ -8,6 +8,8 @@ What this package exports is all that a plugin author imports.
 """
 
 from tidegate.api.analysis import Measurement
+from tidegate.api.duration import go_seconds
+from tidegate.api.intstr import IntOrString
 from tidegate.errors import (
     ApiError,
     Conflict,
@@ -29,8 +31,11 @@ from tidegate.hooks.metrics import Access, MetricProvider, Query
 from tidegate.hooks.objects import Manifest, Objects, controller_of
 from tidegate.hooks.references import Kind, Ref, Rule
 from tidegate.hooks.router import API_VERSION, Target, TrafficRouter
+from tidegate.hooks.values import duration_s, go_text, is_known
 from tidegate.machine.actions import Event
 from tidegate.machine.analysis.verdicts import Reading
+from tidegate.machine.expr.conditions import moment
+from tidegate.machine.expr.values import Duration, Floats, Struct, Value, from_json, go_type
 from tidegate.machine.observed import Problem
 from tidegate.machine.traffic import (
     Capability,
@@ -76,6 +81,20 @@ __all__ = [
     "OAuth2",
     "Answer",
     "Secrets",
+    # what a result is made of
+    "Value",
+    "Floats",
+    "Struct",
+    "Duration",
+    "from_json",
+    "go_type",
+    "go_text",
+    # what a metric's texts mean
+    "IntOrString",
+    "go_seconds",
+    "duration_s",
+    "moment",
+    "is_known",
     # what a verb answers
     "Reading",
     "Event",

@@ -1,4 +1,4 @@
-"""Reads a router's part of a Rollout into the router's own model, once, with every fault as a field error."""
+"""Reads a plugin's part of a Rollout or a metric into the plugin's own model, once, with every fault as a field error."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from tidegate.machine.traffic import Capability, Hashes
 
 @dataclass(frozen=True, slots=True)
 class Configured:
-    """A router's validated config, or what is wrong with it. Good for as long as the Rollout's generation.
+    """A plugin's validated config, or what is wrong with it. A router's is good for as long as the Rollout's generation.
 
-    `name` is the router's key and `path` its field in the Rollout; `config` is None exactly where there are problems.
-    `can` is what the router declares, as far as whoever asked cares.
+    `name` is the plugin's key and `path` its field in the object; `config` is None exactly where there are problems.
+    `can` is what a router declares, as far as whoever asked cares.
     """
 
     name: str
@@ -29,11 +29,16 @@ class Configured:
     can: Set[Capability] = frozenset()
 
 
-def read_config(model: type[BaseModel], name: str, raw: object, path: str) -> Configured:
-    """`raw` as `model`; a null counts as empty, as the API server's clients read it."""
+def read_config(model: type[BaseModel], name: str, raw: object, path: str, what: str = "traffic router") -> Configured:
+    """`raw` as `model`; a null counts as empty, as the API server's clients read it. Texts say whose config it is, `what`.
+
+    A value that is refused is repeated in its problem, unless the model sets `hide_input_in_errors` or the value is an
+    object or a list: either may hold a credential.
+    """
+    hidden = bool(model.model_config.get("hide_input_in_errors"))
     raw = {} if raw is None else raw
     if not isinstance(raw, Mapping):
-        problem = Problem(path, f"the config of a router is an object, found {type(raw).__name__}", json.dumps(raw))
+        problem = Problem(path, f"the config of a {what} is an object, found {type(raw).__name__}", _shown(raw, hidden))
         return Configured(name, path, problems=(problem,))
     try:
         return Configured(name, path, model.model_validate(dict(raw)))
@@ -42,7 +47,8 @@ def read_config(model: type[BaseModel], name: str, raw: object, path: str) -> Co
         for each in error.errors():
             cause = each.get("ctx", {}).get("error")  # what a validator raised, without pydantic's "Value error, "
             detail = each["msg"] if cause is None else str(cause)
-            problems.append(_problem(_field(path, each["loc"]), each["type"], detail, each["input"]))
+            value = None if each["type"] == "missing" else _shown(each["input"], hidden)
+            problems.append(Problem(_field(path, each["loc"]), detail, value))
         return Configured(name, path, problems=tuple(problems))
 
 
@@ -92,7 +98,10 @@ def _field(path: str, parts: tuple[int | str, ...]) -> str:
     return path + "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in parts)
 
 
-def _problem(field: str, kind: str, detail: str, value: object) -> Problem:
-    if kind == "missing":
-        return Problem(field, detail)
-    return Problem(field, detail, json.dumps(value, default=str))
+def _shown(value: object, hidden: bool) -> str:
+    """A refused value as JSON; a word of its kind in place of what may hold a credential."""
+    if isinstance(value, Mapping):
+        return "(an object)"
+    if isinstance(value, list | tuple):
+        return "(a list)"
+    return "(hidden)" if hidden else json.dumps(value, default=str)

@@ -1,20 +1,22 @@
-"""The only door to a router: addresses its owner, runs the wrappers around it, and flushes what it edited."""
+"""The door to routers (`meters.py` is that to providers): addresses the owner, runs the wrappers, flushes the edits."""
 
 from __future__ import annotations
 
 import time
 import traceback
 from collections.abc import Callable, Mapping, Sequence
-from difflib import get_close_matches
+from dataclasses import replace
 from typing import Any, TypeVar
 
 from pydantic import BaseModel
 
 from tidegate.errors import ApiError, OwnershipError, Pending, PluginError, Retry, SpecError
+from tidegate.hooks.absences import absence
 from tidegate.hooks.cluster import Cluster
 from tidegate.hooks.configs import Configured, read_config
 from tidegate.hooks.flush import Done, Work
-from tidegate.hooks.loader import Loaded, Owner, install_hint
+from tidegate.hooks.loader import Loaded, Owner
+from tidegate.hooks.meters import Meters
 from tidegate.hooks.objects import Manifest, Objects, Reader, clone
 from tidegate.hooks.records import PluginRecord, Status, merged
 from tidegate.hooks.references import Kind, Ref, Rule
@@ -36,11 +38,12 @@ class Facade:
     """Every verb of every loaded router, typed. Made once; safe for concurrent calls.
 
     A verb that a router does not have is not called and answers its default. `sleep` waits between repeats after a
-    conflict.
+    conflict. `meters` is the door to metric providers.
     """
 
     def __init__(self, loaded: Loaded, sleep: Callable[[float], None] = time.sleep) -> None:
         self._loaded, self._sleep = loaded, sleep
+        self.meters = Meters(loaded, sleep)
         routers = [owner.router for owner in loaded.owners.values()]
         # Made once: building a subset costs as much as calling it.
         self._callers = {
@@ -96,18 +99,8 @@ class Facade:
 
     def unknown(self, name: str, path: str) -> Problem:
         """What to say of a router that no loaded plugin answers to."""
-        said = f'traffic router "{name}" is configured but '
-        for record in self.plugins:
-            if record.name == name and record.status is Status.DISABLED:
-                said += f"its plugin {record.origin} is disabled; enable it in tidegate.yaml"
-                return Problem(path, said, f'"{name}"', code="TR001")
-            if record.name == name and record.status is Status.FAILED:
-                return Problem(path, f"{said}its plugin cannot be used: {record.error}", f'"{name}"', code="TR001")
-        close = get_close_matches(name, self.routers, n=1)
-        meant = f'; did you mean "{close[0]}"?' if close else ""
-        have = ", ".join(self.routers) or "none"
-        said += f"no installed plugin provides it; have {have}{meant}; try: {install_hint(name)}"
-        return Problem(path, said, f'"{name}"', code="TR001")
+        found = absence("traffic router", name, self.plugins, self.routers)
+        return replace(found, path=path, code="TR001")
 
     def reads(self, name: str, target: AnyTarget) -> tuple[Ref, ...]:
         """The objects that the router looks at for this Rollout: watch them, and wake it when one changes or goes."""

@@ -8,13 +8,11 @@ from dataclasses import dataclass, field, replace
 from random import SystemRandom
 from typing import Any, Generic, TypeVar
 
-from pydantic import BaseModel
-
 from tidegate.errors import AlreadyExists, ApiError, Conflict, NotFound, OwnershipError, PluginError
 from tidegate.hooks.cluster import Cluster
+from tidegate.hooks.holder import Holder
 from tidegate.hooks.objects import Change, Objects, Place, Reader, carries, controller_of
 from tidegate.hooks.references import Kind, Ref
-from tidegate.hooks.router import Target
 from tidegate.machine.actions import Event
 
 log = logging.getLogger(__name__)
@@ -83,14 +81,15 @@ class Work(Generic[Value]):
 
     `ask` runs the verb on a new unit of work. `answers` is what the API server made of every written object,
     `answered` a reader that knows it. Objects that `keep` names or selects are left as they are, whatever the verb did to
-    them.
+    them. With `live` the first copies come from the API server too, for kinds that no cache is kept of.
     """
 
-    target: Target[BaseModel]
+    target: Holder
     cluster: Cluster
     ask: Callable[[Objects], Value]
     sleep: Callable[[float], None]
     keep: tuple[Ref, ...] = ()
+    live: bool = False
     written: list[Change] = field(default_factory=list)
     answers: dict[Place, Mapping[str, Any] | None] = field(default_factory=dict)
     answered: Reader = field(init=False)
@@ -134,7 +133,7 @@ class Work(Generic[Value]):
 
     def _reader(self, attempt: int) -> Reader:
         """The cache at first; the server once the cache has turned out to be behind."""
-        return Live(self.cluster) if attempt else self.cluster
+        return Live(self.cluster) if attempt or self.live else self.cluster
 
     def _write(self, changes: tuple[Change, ...]) -> ApiError | None:
         """Make the changes; the error of one that was overtaken by somebody else, or None."""
@@ -151,7 +150,7 @@ class Work(Generic[Value]):
                 failed.append((change, error))
             else:
                 self.written.append(change)
-                log.info("%s %s", change.verb, change.place, extra={"rollout": self.target.key})
+                log.info("%s %s", change.verb, change.place, extra={self.target.owner["kind"].lower(): self.target.key})
         if failed:
             raise _first_of(failed)
         return overtaken
@@ -247,10 +246,11 @@ class Answered:
         return list(found.values())
 
 
-def check_owner(change: Change, target: Target[BaseModel]) -> None:
+def check_owner(change: Change, target: Holder) -> None:
     """Raise OwnershipError for a delete of an object that is not ours, or an edit of another Rollout's.
 
-    An object of a Rollout of the same name and another uid may be adopted: names are unique, so its owner is gone.
+    An object of a Rollout of the same name and another uid may be adopted: names are unique, so its owner is gone. One
+    that nobody controls is ours where a label of it is our uid: an owner in another namespace cannot be referred to.
     """
     if change.verb == "create" and change.namespace != target.namespace and controller_of(change.patch):
         raise PluginError(
@@ -258,7 +258,7 @@ def check_owner(change: Change, target: Target[BaseModel]) -> None:
             f"deleted at once; create it without an ownerReference and take it back in clean_up"
         )
     owner = controller_of(change.before)
-    ours = owner.get("uid") == target.uid
+    ours = owner.get("uid") == target.uid or (not owner and _bears_uid(change.before, target.uid))
     if change.verb == "create" or ours:
         return
     foreign = owner.get("kind") == target.owner["kind"]
@@ -266,12 +266,17 @@ def check_owner(change: Change, target: Target[BaseModel]) -> None:
         return
     if change.verb == "delete" or foreign:
         whose = f"{owner.get('kind')} {owner.get('name')} (uid {owner.get('uid')})" if owner else "nobody"
+        ours_is = f"{target.owner['kind']} {target.name} (uid {target.uid})"
         raise OwnershipError(
-            f"{change.place} in namespace {change.namespace} is controlled by {whose}, not by Rollout {target.name} "
-            f"(uid {target.uid}); it is left alone: rename one of the two, or delete the object"
+            f"{change.place} in namespace {change.namespace} is controlled by {whose}, not by {ours_is}"
+            f"; it is left alone: rename one of the two, or delete the object"
         )
 
 
-def _adopts(change: Change, target: Target[BaseModel]) -> bool:
+def _bears_uid(manifest: Mapping[str, Any], uid: str) -> bool:
+    return bool(uid) and uid in ((manifest.get("metadata") or {}).get("labels") or {}).values()
+
+
+def _adopts(change: Change, target: Holder) -> bool:
     owners = change.patch.get("metadata", {}).get("ownerReferences", [])
     return any(owner.get("uid") == target.uid and owner.get("controller") for owner in owners)

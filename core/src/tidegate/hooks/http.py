@@ -69,7 +69,7 @@ class Answer:
         """The body as JSON, whatever its content type. Raises PluginError that shows how the body begins."""
         try:
             return json.loads(self.body)
-        except ValueError as cause:
+        except (ValueError, RecursionError) as cause:
             raise PluginError(f"the answer is no JSON ({cause}); it begins with {self.text[:80]!r}") from cause
 
 

@@ -15,6 +15,7 @@ from pydantic import BaseModel
 
 from tidegate.api.status import RolloutStatus
 from tidegate.hooks.markers import PROJECT
+from tidegate.hooks.metrics import METRIC_VERBS, REQUIRED_METRIC_VERBS, MetricProvider
 from tidegate.hooks.records import KNOWN_RIGHTS
 from tidegate.hooks.references import Kind, Rule
 from tidegate.hooks.router import API_VERSION, REQUIRED_VERBS, VERBS, TrafficRouter
@@ -36,6 +37,11 @@ WIDENED: Mapping[Capability, Capability] = {
     Capability.HEADER_REGEX: Capability.HEADER,
     Capability.SERVICES_FIRST: Capability.PING_PONG,
 }
+
+# Every hook that a wrapper plugin may stand around, and what a plugin with verbs is.
+ALL_VERBS = (*VERBS, *METRIC_VERBS)
+Plugin = TrafficRouter[BaseModel] | MetricProvider[BaseModel]
+PluginClass = type[TrafficRouter[BaseModel]] | type[MetricProvider[BaseModel]]
 
 # How alike a public method and a verb may be before it counts as misspelt; set_weight and set_weights are at 0.95.
 LIKENESS = 0.85
@@ -62,18 +68,37 @@ def router_faults(router: TrafficRouter[BaseModel]) -> Iterator[str]:
     yield from _misspelt(type(router), own)
 
 
+def provider_faults(provider: MetricProvider[BaseModel]) -> Iterator[str]:
+    """Everything that makes a metric provider unusable; nothing for a good one."""
+    cls = type(provider)
+    yield from _key_faults(cls, "a metric names the provider")
+    yield from _needs_faults(cls.needs)
+    timeout_s: object = cls.timeout_s
+    if isinstance(timeout_s, bool) or not isinstance(timeout_s, int | float) or not timeout_s > 0:
+        yield f"`timeout_s` must be a number of seconds above 0, found {timeout_s!r}"
+    own = verbs_of(provider)
+    for verb in REQUIRED_METRIC_VERBS:
+        if verb not in own:
+            yield f"{verb} is missing; every metric provider must have it"
+    for verb in sorted(own):
+        yield from _verb_faults(cls, verb)
+    if "terminate" in own and "resume" not in own:
+        yield "terminate is there but resume is missing, without which no measurement lasts"
+    yield from _misspelt(cls, own)
+
+
 def wrapper_faults(plugin: object) -> Iterator[str]:
     """Everything that makes a plugin of wrappers unusable; nothing for a good one."""
     found = dict(implementations(plugin))
     if not found:
-        yield "offers no hook: neither a TrafficRouter subclass nor a function marked with @hookimpl"
+        yield "offers no hook: no TrafficRouter or MetricProvider subclass, and no function marked with @hookimpl"
     yield from _needs_faults(getattr(plugin, "needs", ()))
     for name, function in found.items():
         options = getattr(function, f"{PROJECT}_impl", {})
-        if name not in VERBS:
-            yield f"{name} is no hook{_meant(name, VERBS)}"
+        if name not in ALL_VERBS:
+            yield f"{name} is no hook{_meant(name, ALL_VERBS)}"
         elif not options.get("wrapper"):
-            yield f"{name} must be @hookimpl(wrapper=True): only the router that a Rollout names answers a verb"
+            yield f"{name} must be @hookimpl(wrapper=True): only the plugin that an object names answers a verb"
         elif unknown := [each for each in parameters_of(function) if each not in spec_parameters(name)]:
             yield f"{name} takes {', '.join(unknown)}; {name} hands over {', '.join(spec_parameters(name))}"
         yield from _calling_faults(name, function)
@@ -88,15 +113,21 @@ def implementations(plugin: object) -> Iterator[tuple[str, Callable[..., object]
             yield name, function
 
 
-def verbs_of(router: TrafficRouter[BaseModel]) -> frozenset[str]:
-    """The verbs that a router overrides; the others are never asked of it."""
-    cls = type(router)
-    return frozenset(verb for verb in VERBS if getattr(cls, verb) is not getattr(TrafficRouter, verb))
+def verbs_of(plugin: Plugin) -> frozenset[str]:
+    """The verbs that a router or a provider overrides; the others are never asked of it."""
+    cls = type(plugin)
+    base, verbs = _contract(cls)
+    return frozenset(verb for verb in verbs if getattr(cls, verb) is not getattr(base, verb))
 
 
 def spec_parameters(verb: str) -> list[str]:
     """What the contract hands to a verb, in order."""
-    return parameters_of(getattr(TrafficRouter, verb))
+    return parameters_of(getattr(TrafficRouter if verb in VERBS else MetricProvider, verb))
+
+
+def _contract(cls: type) -> tuple[type, tuple[str, ...]]:
+    """The base class of a plugin, and its verbs."""
+    return (TrafficRouter, VERBS) if issubclass(cls, TrafficRouter) else (MetricProvider, METRIC_VERBS)
 
 
 def parameters_of(function: Callable[..., object]) -> list[str]:
@@ -105,11 +136,7 @@ def parameters_of(function: Callable[..., object]) -> list[str]:
 
 
 def _attribute_faults(cls: type[TrafficRouter[BaseModel]]) -> Iterator[str]:
-    name, config = getattr(cls, "name", None), getattr(cls, "config", None)
-    if not isinstance(name, str) or not name:
-        yield "`name` must be the key under which a Rollout names the router"
-    if not (inspect.isclass(config) and issubclass(config, BaseModel)):
-        yield f"`config` must be a pydantic model, found {config!r}"
+    yield from _key_faults(cls, "a Rollout names the router")
     can: object = cls.can
     if not isinstance(can, Set) or not all(isinstance(each, Capability) for each in can):
         yield f"`can` must be a set of Capability, found {can!r}"
@@ -121,6 +148,14 @@ def _attribute_faults(cls: type[TrafficRouter[BaseModel]]) -> Iterator[str]:
     marks: object = cls.marks
     if not isinstance(marks, Sequence) or not all(isinstance(each, Kind) for each in marks):
         yield f"`marks` must be a sequence of Kind, found {marks!r}"
+
+
+def _key_faults(cls: PluginClass, who: str) -> Iterator[str]:
+    name, config = getattr(cls, "name", None), getattr(cls, "config", None)
+    if not isinstance(name, str) or not name:
+        yield f"`name` must be the key under which {who}"
+    if not (inspect.isclass(config) and issubclass(config, BaseModel)):
+        yield f"`config` must be a pydantic model, found {config!r}"
 
 
 def _status_faults(fields: object) -> Iterator[str]:
@@ -152,7 +187,7 @@ def _verb_faults(cls: type, verb: str) -> Iterator[str]:
         return
     yield from _calling_faults(verb, static)
     if inspect.isgeneratorfunction(static):
-        yield f"{verb} must not yield: a router answers, only a wrapper plugin yields"
+        yield f"{verb} must not yield: a plugin answers, only a wrapper plugin yields"
     wanted = spec_parameters(verb)
     if (found := parameters_of(static)) != wanted:
         yield f"{verb}({', '.join(found)}) must take ({', '.join(wanted)})"
@@ -194,11 +229,13 @@ def _capability_faults(can: Set[Capability], own: frozenset[str]) -> Iterator[st
 
 def _misspelt(cls: type, own: frozenset[str]) -> Iterator[str]:
     """Public methods that look like a verb: they would never be called, and nobody would notice."""
-    absent = [verb for verb in VERBS if verb not in own]
-    for ancestor in cls.__mro__[: cls.__mro__.index(TrafficRouter)]:
+    base, verbs = _contract(cls)
+    absent = [verb for verb in verbs if verb not in own]
+    what = "router" if base is TrafficRouter else "provider"
+    for ancestor in cls.__mro__[: cls.__mro__.index(base)]:
         for name in vars(ancestor):
-            if not name.startswith("_") and name not in VERBS and (meant := _meant(name, absent)):
-                yield f"{name} is no verb{meant} (a helper of the router starts with an underscore)"
+            if not name.startswith("_") and name not in verbs and (meant := _meant(name, absent)):
+                yield f"{name} is no verb{meant} (a helper of the {what} starts with an underscore)"
 
 
 def _meant(name: str, candidates: list[str] | tuple[str, ...]) -> str:

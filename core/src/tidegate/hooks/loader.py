@@ -10,7 +10,7 @@ import inspect
 import re
 import traceback
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from importlib.metadata import EntryPoint, entry_points
 from types import CodeType
@@ -19,10 +19,19 @@ import pluggy
 from pydantic import BaseModel, ValidationError
 
 from tidegate.errors import PluginLoadError
-from tidegate.hooks.inspection import implementations, router_faults, verbs_of, version_faults, wrapper_faults
+from tidegate.hooks.inspection import (
+    ALL_VERBS,
+    implementations,
+    provider_faults,
+    router_faults,
+    verbs_of,
+    version_faults,
+    wrapper_faults,
+)
 from tidegate.hooks.markers import PROJECT
+from tidegate.hooks.metrics import MetricProvider
 from tidegate.hooks.records import PluginRecord, PluginSelection, Status
-from tidegate.hooks.router import VERBS, TrafficRouter
+from tidegate.hooks.router import TrafficRouter
 
 GROUP = "tidegate.plugins"
 WORD_START = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")  # of a key in camel case
@@ -37,8 +46,17 @@ class Owner:
 
 
 @dataclass(frozen=True, slots=True)
+class Meter:
+    """A metric provider with the plugin that brought it."""
+
+    provider: MetricProvider[BaseModel]
+    record: PluginRecord
+
+
+@dataclass(frozen=True, slots=True)
 class Loaded:
-    """The plugins of this process, fixed once loaded. `plugins` is sorted by name; `owners` are the routers by key.
+    """The plugins of this process, fixed once loaded. `plugins` is sorted by name; `owners` are the routers by key, `meters`
+    the metric providers.
 
     `authors` tells which plugin a piece of code belongs to, so that an error can name the one that raised it.
     """
@@ -47,6 +65,7 @@ class Loaded:
     owners: Mapping[str, Owner]
     manager: pluggy.PluginManager
     authors: Mapping[CodeType, PluginRecord]
+    meters: Mapping[str, Meter] = field(default_factory=dict)
 
 
 def load(selection: PluginSelection | None = None, found: Iterable[EntryPoint] | None = None) -> Loaded:
@@ -112,9 +131,11 @@ class _Loading:
         self._selection = selection
         self._records: dict[str, PluginRecord] = {}
         self._owners: dict[str, Owner] = {}
+        self._meters: dict[str, Meter] = {}
         self._authors: dict[CodeType, PluginRecord] = {}
         self._manager = pluggy.PluginManager(PROJECT)
         self._manager.add_hookspecs(TrafficRouter)
+        self._manager.add_hookspecs(MetricProvider)
 
     def add(self, record: PluginRecord, imported: Callable[[], object]) -> None:
         """Import and register one plugin, or note why not."""
@@ -153,7 +174,7 @@ class _Loading:
                 raise PluginLoadError(f'plugin "{name}" is required and cannot be used: {why}', plugin=name)
         self._manager.check_pending()
         records = tuple(self._records[name] for name in sorted(self._records))
-        return Loaded(records, self._owners, self._manager, self._authors)
+        return Loaded(records, self._owners, self._manager, self._authors, self._meters)
 
     def _examined(self, record: PluginRecord, imported: Callable[[], object]) -> object:
         """Import the plugin and look at it. Raises PluginLoadError with every fault, and whatever the import raises."""
@@ -161,7 +182,7 @@ class _Loading:
         faults = [*version_faults(plugin)]
         if not faults:
             plugin = self._instance(plugin, record.name)
-            faults = [*(router_faults(plugin) if isinstance(plugin, TrafficRouter) else wrapper_faults(plugin))]
+            faults = list(_faults(plugin))
         if faults:
             raise PluginLoadError(f"{record.origin}: {'; '.join(faults)}")
         return plugin
@@ -173,11 +194,15 @@ class _Loading:
             if other := self._owners.get(record.router):
                 raise _claimed_twice(f'the router "{record.router}"', record, other.record)
             self._owners[record.router] = Owner(plugin, record)
+        if isinstance(plugin, MetricProvider):
+            if earlier := self._meters.get(record.meter):
+                raise _claimed_twice(f'the metric provider "{record.meter}"', record, earlier.record)
+            self._meters[record.meter] = Meter(plugin, record)
 
     def _instance(self, plugin: object, name: str) -> object:
-        """The object to register: classes are instantiated, a router with its settings."""
+        """The object to register: classes are instantiated, a router or a provider with its settings."""
         given = self._selection.settings.get(name)
-        if not (inspect.isclass(plugin) and issubclass(plugin, TrafficRouter)):
+        if not (inspect.isclass(plugin) and issubclass(plugin, TrafficRouter | MetricProvider)):
             if given:
                 raise PluginLoadError(f"takes no settings; remove plugins.settings.{name}")
             return plugin() if inspect.isclass(plugin) else plugin
@@ -191,30 +216,41 @@ class _Loading:
             raise PluginLoadError(f"plugins.settings.{name}: {error}") from error
 
 
+def _faults(plugin: object) -> Iterable[str]:
+    match plugin:
+        case TrafficRouter():
+            return router_faults(plugin)
+        case MetricProvider():
+            return provider_faults(plugin)
+        case _:
+            return wrapper_faults(plugin)
+
+
 def _described(record: PluginRecord, plugin: object) -> PluginRecord:
-    if not isinstance(plugin, TrafficRouter):
-        verbs = frozenset(name for name, _ in implementations(plugin) if name in VERBS)
+    if not isinstance(plugin, TrafficRouter | MetricProvider):
+        verbs = frozenset(name for name, _ in implementations(plugin) if name in ALL_VERBS)
         return replace(record, verbs=verbs, needs=tuple(getattr(plugin, "needs", ())))
-    return replace(
-        record,
-        router=plugin.name,
-        title=plugin.title or plugin.name.rpartition("/")[2].capitalize(),
-        can=frozenset(plugin.can),
-        needs=tuple(plugin.needs),
-        verbs=verbs_of(plugin),
-        remote=plugin.remote,
-    )
+    title = plugin.title or plugin.name.rpartition("/")[2].capitalize()
+    record = replace(record, title=title, needs=tuple(plugin.needs), verbs=verbs_of(plugin))
+    if isinstance(plugin, MetricProvider):
+        return replace(record, meter=plugin.name)
+    return replace(record, router=plugin.name, can=frozenset(plugin.can), remote=plugin.remote)
 
 
-def package_for(router: str) -> str:
-    """The distribution that is likely to bring a router: `tidegate-` and the words of its key's last part, with hyphens."""
-    return f"tidegate-{_words(router)}"
+def package_for(key: str, *, joined: bool = False) -> str:
+    """The distribution that is likely to bring a plugin: `tidegate-` and the words of its key's last part, with hyphens.
+
+    `joined` leaves the hyphens out: a router is named after its words, a metric provider after a product, which is one.
+    """
+    return f"tidegate-{_words(key, joined)}"
 
 
-def install_hint(router: str) -> str:
-    """What to try for a router that nobody brings. A guess by the two conventions: nothing here knows a provider."""
-    return f"pip install {package_for(router)} (a vendor's may be called tidegate-<vendor>-{_words(router)})"
+def install_hint(key: str, *, joined: bool = False) -> str:
+    """What to try for a plugin that nobody brings. A guess by the conventions: nothing here knows a provider."""
+    words = _words(key, joined)
+    return f"pip install {package_for(key, joined=joined)} (a vendor's may be called tidegate-<vendor>-{words})"
 
 
-def _words(router: str) -> str:
-    return WORD_START.sub("-", router.rpartition("/")[2]).lower().replace("_", "-")
+def _words(key: str, joined: bool) -> str:
+    words = WORD_START.sub("-", key.rpartition("/")[2]).lower().replace("_", "-")
+    return words.replace("-", "") if joined else words

@@ -58,6 +58,11 @@ class Query(Generic[Given]):
     annotations: Mapping[str, str] = field(default_factory=dict)
 
     @property
+    def name(self) -> str:
+        """The run's name: for whom objects are made."""
+        return self.run
+
+    @property
     def key(self) -> str:
         """`<namespace>/<run>/<metric>`, for logs."""
         return f"{self.namespace}/{self.run}/{self.metric}"

@@ -39,7 +39,8 @@ class Status(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class PluginRecord:
-    """One installed plugin. `name` is its entry point's; `router` the key it answers to, "" for a wrapper plugin.
+    """One installed plugin. `name` is its entry point's; `router` or `meter` is the key it answers to, as a
+    traffic router or a metric provider; both are "" for a wrapper plugin.
 
     `error` says in one line what is wrong with a failed one, `traceback` where its import broke. `verbs` are the hooks
     that it implements. `remote` is the label selector of the Secret that leads to its objects' cluster, "" without one.
@@ -52,11 +53,17 @@ class PluginRecord:
     error: str = ""
     traceback: str = ""
     router: str = ""
+    meter: str = ""
     title: str = ""
     can: frozenset[Capability] = frozenset()
     needs: tuple[Rule, ...] = ()
     verbs: frozenset[str] = frozenset()
     remote: str = ""
+
+    @property
+    def key(self) -> str:
+        """The key that it answers to, whatever it is."""
+        return self.router or self.meter
 
     @property
     def origin(self) -> str:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator
 
-from tidegate.api.intstr import IntOrString
+from tidegate.hooks import IntOrString
 
 DEFAULT_INTERVAL = "5m"
 PROFILE_NAME = re.compile(r"[\w.@/+-]{0,128}")  # what stands between brackets in the SDK's files

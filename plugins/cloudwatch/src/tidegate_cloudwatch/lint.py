@@ -6,12 +6,7 @@ import json
 import re
 from collections.abc import Iterator, Sequence
 
-from tidegate.api.intstr import IntOrString
-from tidegate.hooks import Problem
-from tidegate.machine.analysis.faults import Unusable
-from tidegate.machine.analysis.filling import PLACEHOLDER
-from tidegate.machine.analysis.intervals import seconds
-from tidegate.machine.analysis.references import DUMMY
+from tidegate.hooks import IntOrString, Problem, duration_s, is_known
 from tidegate_cloudwatch.config import CloudWatchConfig, DataQuery
 from tidegate_cloudwatch.request import whole
 
@@ -22,7 +17,7 @@ MOST = 500
 
 def problems_of(config: CloudWatchConfig, path: str) -> Iterator[Problem]:
     """Every fault, in the order of the fields. What an argument fills in is not judged before it is known."""
-    if _known(config.span) and (said := _span_fault(config.span)):
+    if is_known(config.span) and (said := _span_fault(config.span)):
         yield Problem(f"{path}.interval", said, json.dumps(config.interval))
     field = f"{path}.metricDataQueries"
     if not config.queries:
@@ -37,13 +32,13 @@ def problems_of(config: CloudWatchConfig, path: str) -> Iterator[Problem]:
 def _twice(queries: Sequence[DataQuery], field: str) -> Iterator[Problem]:
     seen: set[str] = set()
     for index, query in enumerate(queries):
-        if _known(query.id) and query.id in seen:
+        if is_known(query.id) and query.id in seen:
             yield Problem(f"{field}[{index}].id", "is taken by another query; give each its own", json.dumps(query.id))
         seen.add(query.id)
 
 
 def _query_problems(query: DataQuery, path: str) -> Iterator[Problem]:
-    if _known(query.id) and not ID.fullmatch(query.id):
+    if is_known(query.id) and not ID.fullmatch(query.id):
         said = "must begin with a lower case letter and hold letters, digits and _ only"
         yield Problem(f"{path}.id", said, json.dumps(query.id) if query.id else None)
     if (query.expression is None) == (query.metric_stat is None):
@@ -60,7 +55,7 @@ def _query_problems(query: DataQuery, path: str) -> Iterator[Problem]:
 
 
 def _period_problems(period: IntOrString, path: str) -> Iterator[Problem]:
-    if not _known(str(period)):
+    if not is_known(str(period)):
         return
     try:
         whole(period)
@@ -70,11 +65,6 @@ def _period_problems(period: IntOrString, path: str) -> Iterator[Problem]:
 
 def _span_fault(interval: str) -> str:
     try:
-        return "" if seconds(interval) > 0 else "must be above 0, as in 5m"
-    except Unusable as cause:
+        return "" if duration_s(interval) > 0 else "must be above 0, as in 5m"
+    except ValueError as cause:
         return f"{cause}; write it as in 5m"
-
-
-def _known(text: str) -> bool:
-    """Whether a text is what a run will have: a template is checked before its arguments are known."""
-    return DUMMY not in text and PLACEHOLDER not in text

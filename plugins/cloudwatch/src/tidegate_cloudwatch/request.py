@@ -6,15 +6,14 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from tidegate.api.intstr import IntOrString
-from tidegate.machine.analysis.intervals import seconds
+from tidegate.hooks import IntOrString, duration_s
 from tidegate_cloudwatch.config import CloudWatchConfig, DataQuery, MetricStat
 
 
 def request_of(config: CloudWatchConfig, now: datetime) -> Mapping[str, Any]:
     """The interval up to `now`, and every query. Raises ValueError for what is no number or no duration."""
     return {
-        "StartTime": now - timedelta(seconds=seconds(config.span)),
+        "StartTime": now - timedelta(seconds=duration_s(config.span)),
         "EndTime": now,
         "MetricDataQueries": [_query(each) for each in config.queries],
     }

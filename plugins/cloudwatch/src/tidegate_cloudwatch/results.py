@@ -6,9 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC
 from typing import Any
 
-from tidegate.machine.expr.limits import Budget
-from tidegate.machine.expr.shown import shown
-from tidegate.machine.expr.values import Floats, Struct
+from tidegate.hooks import Floats, Struct, go_text
 from tidegate_cloudwatch.sdk import Page
 
 
@@ -21,6 +19,7 @@ def records(pages: Sequence[Page], order: Sequence[str]) -> list[Struct]:
     found: dict[tuple[str, str], list[Mapping[str, Any]]] = {}
     for part in (each for page in pages for each in page.get("MetricDataResults") or ()):
         found.setdefault((part.get("Id", ""), part.get("Label", "")), []).append(part)
+    # differs: the reference leaves the series in AWS's order, so that `result[0]` may be another query's.
     ranks = {name: rank for rank, name in enumerate(order)}
     keys = sorted(found, key=lambda key: ranks.get(key[0], len(ranks)))
     return [_record(*key, found[key]) for key in keys]
@@ -49,7 +48,7 @@ def values_text(found: Sequence[Struct]) -> str:
 
 def _list(values: object) -> str:
     # Each by itself: the budget bounds what an expression may print, the answer is bounded by its pages.
-    return f"[{' '.join(shown(value, Budget()) for value in values)}]" if isinstance(values, Floats) else "[]"
+    return f"[{' '.join(go_text(value) for value in values)}]" if isinstance(values, Floats) else "[]"
 
 
 def messages(pages: Sequence[Page]) -> str:

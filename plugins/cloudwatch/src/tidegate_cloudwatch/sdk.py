@@ -49,7 +49,10 @@ def connect(settings: CloudWatchSettings) -> Any:
 
 
 def pages(client: Any, request: Mapping[str, Any]) -> list[Page]:
-    """Every page of an answer. Raises Unreachable and PluginError."""
+    """Every page of an answer. Raises Unreachable and PluginError.
+
+    # differs: the reference reads the first page alone.
+    """
     found: list[Page] = []
     token: str | None = None
     while not found or token:

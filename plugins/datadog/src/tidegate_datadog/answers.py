@@ -9,8 +9,7 @@ from typing import TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from tidegate.hooks import Answer, PluginError, Reading
-from tidegate.machine.expr.values import Floats
+from tidegate.hooks import Answer, Floats, PluginError, Reading
 
 # How many groups the metadata names; of more, the lowest and the highest half of these. Source: argo-rollouts.
 MOST_GROUPS = 100

@@ -7,8 +7,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
-from tidegate.api.duration import go_seconds
-from tidegate.hooks import PluginError
+from tidegate.hooks import PluginError, go_seconds
 
 DEFAULT_INTERVAL = "5m"
 DEFAULT_TIMEOUT = "10s"

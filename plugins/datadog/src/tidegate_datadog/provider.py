@@ -6,9 +6,7 @@ import json
 from collections.abc import Sequence
 from typing import ClassVar
 
-from tidegate.hooks import Access, Answer, Call, MetricProvider, PluginError, Problem, Query, Reading, Rule
-from tidegate.machine.analysis.filling import PLACEHOLDER
-from tidegate.machine.analysis.references import DUMMY
+from tidegate.hooks import Access, Answer, Call, MetricProvider, PluginError, Problem, Query, Reading, Rule, is_known
 from tidegate_datadog.answers import read_v1, read_v2
 from tidegate_datadog.config import DatadogConfig
 from tidegate_datadog.keys import Keys, find_keys
@@ -31,7 +29,7 @@ class Datadog(MetricProvider[DatadogConfig]):
         return tuple(
             Problem(f"{path}.{name}", said, json.dumps(text))
             for name, text, said in config.durations()
-            if DUMMY not in text and PLACEHOLDER not in text
+            if is_known(text)
         )
 
     def measure(self, query: Query[DatadogConfig], access: Access) -> Reading:

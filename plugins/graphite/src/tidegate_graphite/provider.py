@@ -7,9 +7,7 @@ import re
 from collections.abc import Sequence
 from urllib.parse import parse_qsl
 
-from tidegate.hooks import Access, Call, MetricProvider, PluginError, Problem, Query, Reading, SpecError
-from tidegate.machine.analysis.filling import PLACEHOLDER
-from tidegate.machine.analysis.references import DUMMY
+from tidegate.hooks import Access, Call, MetricProvider, PluginError, Problem, Query, Reading, SpecError, is_known
 from tidegate_graphite.config import GraphiteConfig
 from tidegate_graphite.series import first_series, shown
 
@@ -29,12 +27,12 @@ class Graphite(MetricProvider[GraphiteConfig]):
     def check_metric(self, config: GraphiteConfig, path: str) -> Sequence[Problem]:
         """An address that is no URL, a query without a target."""
         problems = []
-        if _known(config.address) and not config.address.startswith(("http://", "https://")):
+        if is_known(config.address) and not config.address.startswith(("http://", "https://")):
             said = (
                 f"Graphite address {config.address} is not a valid URL; write one like http://graphite.monitoring:8080"
             )
             problems.append(Problem(f"{path}.address", said, _quoted(config.address)))
-        if _known(config.query) and not _asks(config.query):
+        if is_known(config.query) and not _asks(config.query):
             said = "a render query has a target, as in target=stats.web.errors&from=-5min"
             problems.append(Problem(f"{path}.query", said, _quoted(config.query)))
         return problems
@@ -59,11 +57,6 @@ def _params(query: str) -> list[tuple[str, str]]:
 
 def _asks(query: str) -> bool:
     return any(key == "target" and value for key, value in _params(query))
-
-
-def _known(text: str) -> bool:
-    """Whether a text is what a run will have: a template is checked before its arguments are known."""
-    return DUMMY not in text and PLACEHOLDER not in text
 
 
 def _quoted(value: str) -> str | None:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import math
 
-from tidegate.hooks import PluginError
-from tidegate.machine.expr.values import Floats
+from tidegate.hooks import Floats, PluginError
 
 NO_SERIES = "no values found"
 POINT = 2  # a value and the second it stands for

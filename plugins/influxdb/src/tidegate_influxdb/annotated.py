@@ -12,9 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from tidegate.api.duration import go_seconds
-from tidegate.hooks import PluginError
-from tidegate.machine.expr.values import Duration, Value
+from tidegate.hooks import Duration, PluginError, Value, go_seconds
 
 VALUE = "_value"
 BOOLEANS = {"true": True, "false": False}
@@ -97,6 +95,7 @@ def _header(table: _Table, row: Sequence[str], text: str) -> Sequence[str]:
 def _value(table: _Table, header: Sequence[str], row: Sequence[str]) -> Value:
     if len(row) != len(header):
         raise PluginError(f"the answer of influxdb breaks off: a row has {len(row)} columns of {len(header)}")
+    # differs: the reference judges the rows that came before the error.
     if "error" in header and VALUE not in header:
         raise PluginError(f"the query failed: {row[header.index('error')]}")
     if VALUE not in header:

@@ -5,9 +5,19 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 
-from tidegate.hooks import Access, Answer, Call, MetricProvider, PluginError, Problem, Query, Reading, Rule, SpecError
-from tidegate.machine.expr.limits import Budget
-from tidegate.machine.expr.shown import shown
+from tidegate.hooks import (
+    Access,
+    Answer,
+    Call,
+    MetricProvider,
+    PluginError,
+    Problem,
+    Query,
+    Reading,
+    Rule,
+    SpecError,
+    go_text,
+)
 from tidegate_influxdb.annotated import values
 from tidegate_influxdb.config import InfluxDbConfig
 
@@ -45,7 +55,7 @@ class InfluxDb(MetricProvider[InfluxDbConfig]):
         if not found:
             raise PluginError(NO_RESULTS)
         # Each by itself: the budget bounds what an expression may print, the answer is bounded by its size.
-        return Reading(found, f"[{' '.join(shown(value, Budget()) for value in found)}]")
+        return Reading(found, f"[{' '.join(go_text(value) for value in found)}]")
 
 
 def _call(flux: str, name: str, secret: Mapping[str, str]) -> Call:

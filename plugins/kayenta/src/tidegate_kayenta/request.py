@@ -67,6 +67,7 @@ def _span(span: Span, query: Query[KayentaConfig]) -> dict[str, str | int]:
 def _start(query: Query[KayentaConfig]) -> datetime:
     if query.config.lookback:
         return query.started or query.now
+    # differs: the reference compares an empty span, which ends as it may.
     if query.interval_s <= 0:
         raise PluginError(
             f"{query.path}.scopes: nothing tells where the comparison starts; "

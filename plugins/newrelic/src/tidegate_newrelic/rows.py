@@ -7,8 +7,7 @@ from typing import TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 
-from tidegate.hooks import Answer, PluginError, Reading
-from tidegate.machine.expr.values import from_json
+from tidegate.hooks import Answer, PluginError, Reading, from_json
 
 NO_ROWS = "no results returned from NRQL query"
 
@@ -59,7 +58,7 @@ class Graph(_Read):
 def read_rows(answer: Answer) -> Reading:
     """One row as a map, several as a list of maps. Raises PluginError for errors, and for nothing at all.
 
-    An answer with errors beside its rows is not a whole one: its rows are not judged.
+    # differs: an answer with errors beside its rows is not a whole one, so its rows are not judged.
     """
     try:
         graph = Graph.model_validate(answer.json())

@@ -7,8 +7,7 @@ import math
 from decimal import Decimal
 from typing import Any
 
-from tidegate.hooks import Answer, PluginError, Reading
-from tidegate.machine.expr.values import Floats
+from tidegate.hooks import Answer, Floats, PluginError, Reading
 
 ODD = "Prometheus metric type not supported"
 ANSWERS_OF_THE_API = frozenset({400, 422})  # their bodies are the API's own; source: client_golang api/prometheus/v1

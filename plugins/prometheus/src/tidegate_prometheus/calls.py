@@ -7,9 +7,7 @@ from base64 import b64encode
 from datetime import UTC, datetime
 from urllib.parse import urlencode, urlsplit, urlunsplit
 
-from tidegate.api.duration import go_seconds
-from tidegate.hooks import Call, OAuth2, PluginError, Query
-from tidegate.machine.expr.conditions import moment
+from tidegate.hooks import Call, OAuth2, PluginError, Query, go_seconds, moment
 from tidegate_prometheus.config import Config
 from tidegate_prometheus.signing import sign
 

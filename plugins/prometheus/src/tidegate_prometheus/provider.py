@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
-from tidegate.api.duration import go_seconds
-from tidegate.hooks import Access, Answer, MetricProvider, Problem, Query, Reading
-from tidegate.machine.expr.conditions import moment
+from tidegate.hooks import Access, Answer, MetricProvider, Problem, Query, Reading, go_seconds, moment
 from tidegate_prometheus.answers import read
 from tidegate_prometheus.calls import call_of, parameters_of
 from tidegate_prometheus.config import LONGEST_S, Config

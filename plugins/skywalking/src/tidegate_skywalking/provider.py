@@ -6,12 +6,18 @@ import json
 from collections.abc import Sequence
 from datetime import UTC
 
-from tidegate.hooks import Access, Call, MetricProvider, Problem, Query, Reading, SpecError
-from tidegate.machine.analysis.faults import Unusable
-from tidegate.machine.analysis.filling import PLACEHOLDER
-from tidegate.machine.analysis.intervals import seconds
-from tidegate.machine.analysis.references import DUMMY
-from tidegate.machine.expr.values import from_json
+from tidegate.hooks import (
+    Access,
+    Call,
+    MetricProvider,
+    Problem,
+    Query,
+    Reading,
+    SpecError,
+    duration_s,
+    from_json,
+    is_known,
+)
 from tidegate_skywalking.config import SkyWalkingConfig
 from tidegate_skywalking.graphql import data_of, question, shown
 
@@ -33,12 +39,12 @@ class SkyWalking(MetricProvider[SkyWalkingConfig]):
     def check_metric(self, config: SkyWalkingConfig, path: str) -> Sequence[Problem]:
         """An address that is no URL, a query that is not there, an interval that cannot be read or is not above 0."""
         problems = []
-        if _known(config.address) and not config.address.startswith(("http://", "https://")):
+        if is_known(config.address) and not config.address.startswith(("http://", "https://")):
             said = "must be a URL like http://oap.skywalking:12800"
             problems.append(Problem(f"{path}.address", said, json.dumps(config.address) if config.address else None))
         if not config.query.strip():
             problems.append(Problem(f"{path}.query", "write a GraphQL query that takes $duration: Duration!"))
-        if _known(config.interval) and (said := _fault(config.interval)):
+        if is_known(config.interval) and (said := _fault(config.interval)):
             problems.append(Problem(f"{path}.interval", said, json.dumps(config.interval) if config.interval else None))
         return problems
 
@@ -47,7 +53,7 @@ class SkyWalking(MetricProvider[SkyWalkingConfig]):
         for problem in self.check_metric(query.config, query.path):
             raise SpecError(problem.path, problem.detail, value=problem.value)
         config = query.config
-        body = question(config.query, query.now.astimezone(UTC), seconds(config.interval))
+        body = question(config.query, query.now.astimezone(UTC), duration_s(config.interval))
         url = f"{config.address.rstrip('/')}/graphql"
         data = data_of(access.http.send(Call(url, method="POST", headers=JSON_TYPE, body=body, timeout_s=TIMEOUT_S)))
         return Reading(from_json(data), shown(data))
@@ -58,11 +64,6 @@ def _fault(interval: str) -> str:
     if not interval:
         return "say over which span of time is asked, as in 5m"
     try:
-        return "" if seconds(interval) > 0 else "must be above 0, as in 5m"
-    except Unusable as cause:
+        return "" if duration_s(interval) > 0 else "must be above 0, as in 5m"
+    except ValueError as cause:
         return f"{cause}; write it as in 5m"
-
-
-def _known(text: str) -> bool:
-    """Whether a text is what a run will have: a template is checked before its arguments are known."""
-    return DUMMY not in text and PLACEHOLDER not in text

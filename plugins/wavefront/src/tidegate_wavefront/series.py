@@ -6,8 +6,7 @@ from dataclasses import dataclass
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from tidegate.hooks import Answer, PluginError, Reading
-from tidegate.machine.expr.values import Floats
+from tidegate.hooks import Answer, Floats, PluginError, Reading
 
 NO_SERIES = "No TimeSeries found in response from Wavefront"
 

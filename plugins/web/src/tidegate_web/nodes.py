@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tidegate.machine.expr.values import Value, go_type
+from tidegate.hooks import Value, go_type
 
 MOST_VALUES = 100_000  # `..` again and again multiplies: a path that meets more is refused rather than followed
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from tidegate.machine.expr.values import Value
+from tidegate.hooks import Value
 from tidegate_web.nodes import (
     Chain,
     Constant,

@@ -6,8 +6,19 @@ import json
 import math
 from collections.abc import Sequence
 
-from tidegate.hooks import Access, Answer, Call, MetricProvider, OAuth2, PluginError, Problem, Query, Reading
-from tidegate.machine.expr.values import Value, from_json
+from tidegate.hooks import (
+    Access,
+    Answer,
+    Call,
+    MetricProvider,
+    OAuth2,
+    PluginError,
+    Problem,
+    Query,
+    Reading,
+    Value,
+    from_json,
+)
 from tidegate_web.config import LONGEST_S, Config
 from tidegate_web.jsontext import go_json
 from tidegate_web.nodes import PathError
