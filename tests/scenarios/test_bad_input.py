@@ -32,11 +32,11 @@ def expect_invalid(theatre: Any, *parts: str) -> None:
 
 def test_an_unknown_provider_names_what_is_installed_and_what_to_install(theatre: Any) -> None:
     def edit(rollout: dict[str, Any]) -> None:
-        routing(rollout)["traefik"] = routing(rollout).pop("nginx")
+        routing(rollout)["weir"] = routing(rollout).pop("nginx")
 
     theatre.apply(edit=edit)
     theatre.start()
-    expect_invalid(theatre, "trafficRouting.traefik", "no installed plugin provides it; have", "nginx", "pip install")
+    expect_invalid(theatre, "trafficRouting.weir", "no installed plugin provides it; have", "nginx", "pip install")
     assert not theatre.sandbox.objects.list("replicasets.apps")
 
 
