@@ -57,7 +57,11 @@ def test_the_controller_may_do_what_it_does_and_no_more(plane: ControlPlane) -> 
         return bool(plane.api(CONTROLLER).call("POST", path, review)["status"]["allowed"])
 
     wanted = [
-        *(("get list watch patch", one) for one in ("argoproj.io/rollouts", "/services")),
+        ("get list watch patch", "argoproj.io/rollouts"),
+        *(("get list watch create patch delete", f"argoproj.io/{one}") for one in ("analysisruns", "experiments")),
+        *(("get list watch", f"argoproj.io/{one}") for one in ("analysistemplates", "clusteranalysistemplates")),
+        ("get list watch create patch delete", "/services"),  # created and deleted for Experiments alone
+        ("get list create delete", "batch/jobs"),
         ("patch", "argoproj.io/rollouts/status"),
         ("get list watch create patch delete", "apps/replicasets"),
         ("get list watch create patch delete", "networking.k8s.io/ingresses"),
@@ -66,7 +70,9 @@ def test_the_controller_may_do_what_it_does_and_no_more(plane: ControlPlane) -> 
     assert [(verb, one) for verbs, one in wanted for verb in verbs.split() if not may(verb, one)] == []
     unwanted = [
         ("create update delete", "argoproj.io/rollouts"),
-        ("update delete create", "/services"),
+        ("update", "/services"),
+        ("create update patch delete", "argoproj.io/analysistemplates"),
+        ("watch update patch", "batch/jobs"),
         ("get list watch", "/secrets"),
         ("get create", "coordination.k8s.io/leases"),
     ]
