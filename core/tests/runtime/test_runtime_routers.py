@@ -117,11 +117,11 @@ class Pair:
         assert [record.error for record in loaded.plugins if record.error] == []
         pace = Pace(first_pause_s=0.01, longest_pause_s=0.05, lived_s=0)
         options = EngineOptions(workers=2)
-        engine = Engine(transport, Facade(loaded), options, cluster.sandbox.clock, cluster.metrics, pace)
-        cluster._engines.append(engine)
+        self.engine = Engine(transport, Facade(loaded), options, cluster.sandbox.clock, cluster.metrics, pace)
+        cluster._engines.append(self.engine)
         cluster._transports.append(transport)
-        engine.start()
-        assert engine.wait_ready(10)
+        self.engine.start()
+        assert self.engine.wait_ready(10)
         return self
 
     def healthy(self) -> Pair:
@@ -276,6 +276,7 @@ def contest(pair: Pair, times: int, apart_s: float = 1.0) -> None:
     for share in range(90, 90 + times):
         pair.meddle(canary=share)
         pair.cluster.until(lambda: pair.shares()[0] == 25)
+        assert pair.engine.queue.wait_idle(5)  # the repair is counted behind its write, by the clock of then
         pair.cluster.sandbox.advance(apart_s)
 
 
