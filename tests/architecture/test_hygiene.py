@@ -48,8 +48,10 @@ def test_a_stranger_is_found(tmp_path: Path, line: str) -> None:
 
 def test_innocent_paths_and_binaries_are_passed_over(tmp_path: Path) -> None:
     page = tmp_path / "page.md"
+    under_home, beside = "~/wo" + "rk/", "./ro" + "ot/x"  # in two parts, as above
     page.write_text(
-        "https://kubernetes.io/docs/home/ ~/work/ ./root/x /var/run/secrets image: quay.io/argoproj/demo:blue\n"
+        "https://kubernetes.io/docs/ho"
+        + f"me/ {under_home} {beside} /var/run/secrets image: quay.io/argoproj/demo:blue\n"
     )
     blob = tmp_path / "blob"
     blob.write_bytes(b"\xff\xfe/wo" + b"rk/")
